@@ -1,0 +1,1 @@
+"""maskconv: converts segmentation annotations between formats."""

@@ -1,0 +1,153 @@
+"""Findings: losses, problems and notes are one thing, and the Report that keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Finding", "Note", "Report", "Tally", "Weight", "Where"]
+
+EXAMPLES = 20
+
+
+class Weight(StrEnum):
+    """How much a Finding matters, heaviest first."""
+
+    ERROR = "error"  # cannot be right, or the platform refuses it
+    DATA = "data"  # pixels, instances, labels, scores or attributes lost or changed, here or by the platform
+    WARNING = "warning"  # suspicious, or will surprise
+    INFO = "info"  # harmless: colours, unused labels, empty images, splits that the target cannot hold
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in the data. ``line`` counts from 1, ``annotation`` from 0 in the image's order."""
+
+    path: str = ""
+    member: str = ""
+    line: int | None = None
+    image: str = ""
+    annotation: int | None = None
+
+    def __str__(self) -> str:
+        place = self.path
+        if self.member:
+            place = f"{place}/{self.member}" if place else self.member
+        if self.line is not None:
+            place = f"{place}:{self.line}" if place else f"line {self.line}"
+        if self.image and not self.member:
+            place = f"{place}: image {self.image}" if place else f"image {self.image}"
+        if self.annotation is not None:
+            place = f"{place}, annotation {self.annotation}"
+        return place
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth saying: what (``code``, ``message``), how bad (``weight``), where, how much, and the remedy.
+
+    ``amount`` is measured, in ``unit`` (pixels, instances, images, IoU, ...). ``code`` is stable and documented.
+    """
+
+    code: str
+    weight: Weight
+    message: str
+    where: Where = Where()
+    amount: float = 1
+    unit: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        place = str(self.where)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text}; {self.fix}" if self.fix else text
+
+    def at(self, **facts: Any) -> Finding:
+        """The same Finding with missing parts of its place filled in; what is there stays."""
+        known = {name: value for name, value in facts.items() if getattr(self.where, name) in ("", None)}
+        return replace(self, where=replace(self.where, **known)) if known else self
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; empty parts are left out."""
+        place = {k: v for k, v in asdict(self.where).items() if v not in ("", None)}
+        found: dict[str, Any] = {"code": self.code, "weight": self.weight.value, "message": self.message}
+        return found | {"where": place, "amount": self.amount, "unit": self.unit, "fix": self.fix}
+
+
+Note = Callable[[Finding], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the Report counts for one code."""
+
+    code: str
+    weight: Weight
+    unit: str = ""
+    count: int = 0
+    amount: float = 0
+    examples: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of a run: counters, and the first 20 Findings of each code; memory does not grow with the data.
+
+    ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds.
+    ``sink`` receives every Finding as it comes (the ``--report`` file).
+    """
+
+    images: int = 0
+    instances: int = 0
+    images_written: int = 0
+    instances_written: int = 0
+    tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
+    sink: Note | None = None
+
+    def add(self, finding: Finding) -> None:
+        key = (finding.code, finding.weight)
+        tally = self.tallies.get(key)
+        if tally is None:
+            tally = self.tallies[key] = Tally(finding.code, finding.weight, finding.unit)
+        tally.count += 1
+        tally.amount += finding.amount
+        if len(tally.examples) < EXAMPLES:
+            tally.examples.append(finding)
+        if self.sink is not None:
+            self.sink(finding)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.add(finding)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """The kept examples, heaviest first, in the order they were found."""
+        order = list(Weight)
+        tallies = sorted(self.tallies.values(), key=lambda t: order.index(t.weight))
+        return [finding for tally in tallies for finding in tally.examples]
+
+    def count(self, weight: Weight) -> int:
+        return sum(t.count for t in self.tallies.values() if t.weight is weight)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there were errors: something of the source is not in the target."""
+        return self.count(Weight.ERROR) > 0
+
+    @property
+    def lossy(self) -> bool:
+        """Whether data was lost or changed."""
+        return self.count(Weight.DATA) > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        tallies = [
+            {"code": t.code, "weight": t.weight.value, "count": t.count, "amount": t.amount, "unit": t.unit}
+            | {"examples": [f.to_dict() for f in t.examples]}
+            for t in self.tallies.values()
+        ]
+        names = ("images", "instances", "images_written", "instances_written")
+        return {name: getattr(self, name) for name in names} | {"findings": tallies}
