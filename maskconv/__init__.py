@@ -1,1 +1,93 @@
-"""maskconv: converts segmentation annotations between formats."""
+"""maskconv: converts segmentation annotations between formats; nothing is lost without being named.
+
+    import maskconv
+    report = maskconv.convert("export.zip", "labels.ndjson")
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskconv.driver import ImageReader, ImageWriter, convert, info, open_reader, open_writer, validate
+    from maskconv.errors import (
+        ConversionError,
+        DataError,
+        FormatError,
+        LossError,
+        MaskconvError,
+        MissingDependencyError,
+        OptionError,
+        PngError,
+        SourceError,
+        TargetError,
+        TargetExistsError,
+        UnknownFormatError,
+        UsageError,
+    )
+    from maskconv.finding import Finding, Report, Weight, Where
+    from maskconv.model import (
+        AnnotatedImage,
+        Annotation,
+        Box,
+        Feature,
+        Label,
+        LabelMap,
+        Mask,
+        Picture,
+        PixelRule,
+        Polygon,
+    )
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "driver": ("ImageReader", "ImageWriter", "convert", "info", "open_reader", "open_writer", "validate"),
+    "errors": (
+        "ConversionError",
+        "DataError",
+        "FormatError",
+        "LossError",
+        "MaskconvError",
+        "MissingDependencyError",
+        "OptionError",
+        "PngError",
+        "SourceError",
+        "TargetError",
+        "TargetExistsError",
+        "UnknownFormatError",
+        "UsageError",
+    ),
+    "finding": ("Finding", "Report", "Weight", "Where"),
+    "model": (
+        "AnnotatedImage",
+        "Annotation",
+        "Box",
+        "Feature",
+        "Label",
+        "LabelMap",
+        "Mask",
+        "Picture",
+        "PixelRule",
+        "Polygon",
+    ),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - the same names as above
+    "__version__",
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'maskconv' has no attribute {name!r}")
+    return getattr(import_module(f"maskconv.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

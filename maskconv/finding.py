@@ -96,7 +96,7 @@ class Report:
     """The outcome of a run: counters, and the first 20 Findings of each code; memory does not grow with the data.
 
     ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds.
-    ``sink`` receives every Finding as it comes (the ``--report`` file).
+    ``sink`` receives every Finding as it comes. ``next_steps`` say what the target's platform does next.
     """
 
     images: int = 0
@@ -105,6 +105,7 @@ class Report:
     instances_written: int = 0
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
+    next_steps: tuple[str, ...] = ()
 
     def add(self, finding: Finding) -> None:
         key = (finding.code, finding.weight)

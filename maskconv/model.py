@@ -384,8 +384,7 @@ class AnnotatedImage(_Value):
     def replace(self, **values: Any) -> AnnotatedImage:
         """A copy with some fields changed; the encoded PNG stays while the shapes are the very same."""
         new = AnnotatedImage.unchecked(**(self.__dict__ | values))
-        new._encoded = self._encoded
-        return new
+        return new if self._encoded is None else new.with_encoded(self._encoded)
 
 
 class Label(_Value):

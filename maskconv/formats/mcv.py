@@ -1,0 +1,104 @@
+"""maskconv's own format: JSON lines that keep the whole vocabulary; for golden files and interchange.
+
+The first line is ``{"maskconv": 1, "labels": [...]}``, then one AnnotatedImage a line, a mask as
+``{"size": [width, height], "runs": [start, length, ...]}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from maskconv.errors import DataError, SourceError
+from maskconv.finding import Note, Where
+from maskconv.model import AnnotatedImage, Feature, LabelMap
+from maskconv.plugin import Format, Head, Piece, Reader, Target, Writer
+from maskconv.stage import Stage
+
+VERSION = 1
+Unit = tuple[int, int, int]  # line number, byte offset, length
+
+
+class McvReader(Reader[Unit, Head]):
+    def head(self, note: Note) -> Head:
+        del note
+        with self.source.open("rb") as file:
+            first = file.readline()
+        try:
+            facts = orjson.loads(first)
+            version, labels = facts["maskconv"], LabelMap(labels=facts["labels"])
+        except (ValueError, KeyError, TypeError) as error:
+            text = 'the first line is not {"maskconv": 1, "labels": [...]}'
+            raise SourceError(text, where=self._where(1), fix="write it again with maskconv") from error
+        if version != VERSION:
+            text = f"this is version {version} of the format; this maskconv reads version {VERSION}"
+            raise SourceError(text, where=self._where(1), fix="use the maskconv that wrote it")
+        return Head(labels)
+
+    def units(self, note: Note) -> Iterator[Unit]:
+        del note
+        with self.source.open("rb") as file:
+            offset = len(file.readline())
+            for number, line in enumerate(file, start=2):
+                if line.strip():
+                    yield number, offset, len(line)
+                offset += len(line)
+
+    def decode(self, unit: Unit, head: Head, note: Note) -> Iterator[AnnotatedImage]:
+        del head, note
+        number, offset, length = unit
+        with self.source.open("rb") as file:
+            file.seek(offset)
+            line = file.read(length)
+        try:
+            yield AnnotatedImage.model_validate(orjson.loads(line))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            text = f"this is no image of the format: {place or 'line'}: {first['msg']}"
+            raise DataError(text, where=self._where(number), fix="write it again with maskconv") from error
+        except orjson.JSONDecodeError as error:
+            text = f"this is no JSON ({error})"
+            raise DataError(text, where=self._where(number), fix="write it again with maskconv") from error
+
+    def _where(self, line: int) -> Where:
+        return Where(path=str(self.source), line=line)
+
+
+class McvWriter(Writer[LabelMap]):
+    def keeps(self) -> frozenset[Feature]:
+        return frozenset(Feature)
+
+    def plan(self, labels: LabelMap, target: Target, note: Note) -> LabelMap:
+        del target, note
+        return labels
+
+    def encode(self, image: AnnotatedImage, plan: LabelMap, note: Note) -> Piece:
+        del plan, note
+        return Piece(_line(image.model_dump(mode="json", exclude_defaults=True)), instances=len(image.annotations))
+
+    def begin(self, stage: Stage, plan: LabelMap) -> None:
+        self._stage = stage
+        labels = [label.model_dump(mode="json", exclude_defaults=True) for label in plan.labels]
+        stage.write(_line({"maskconv": VERSION, "labels": labels}))
+
+    def append(self, piece: Piece, note: Note) -> None:
+        del note
+        self._stage.write(piece.rows)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return orjson.dumps(value) + b"\n"
+
+
+FORMAT = Format(
+    name="mcv",
+    title="maskconv's own JSON lines",
+    suffixes=(".mcv",),
+    sniff=lambda probe: probe.kind == "file" and {"maskconv", "labels"} <= probe.keys,
+    reader=McvReader,
+    writer=McvWriter,
+)

@@ -1,0 +1,74 @@
+"""What a target cannot hold, told by the driver for all formats alike: one Finding per feature and image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from maskconv.finding import Finding, Where
+from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
+from maskconv.plugin import loss
+
+__all__ = ["image_losses", "label_losses"]
+
+_SHAPES = {Mask: Feature.MASKS, tuple: Feature.POLYGONS, Box: Feature.BOXES}
+
+
+def image_losses(image: AnnotatedImage, keeps: frozenset[Feature]) -> Iterator[Finding]:
+    """What of one image a writer that keeps these features drops. Holes, parts and overlap only the writer can know."""
+    lost: dict[Feature, int] = {}
+    for feature in _image_features(image):
+        if feature not in keeps:
+            lost[feature] = image.ignored.area if feature is Feature.IGNORED and image.ignored is not None else 1
+    for annotation in image.annotations:
+        for feature in annotation_features(annotation):
+            if feature not in keeps:
+                lost[feature] = lost.get(feature, 0) + 1
+    where = Where(image=image.name) if lost else Where()
+    for feature, amount in lost.items():
+        yield loss(feature, amount, where)
+
+
+def _image_features(image: AnnotatedImage) -> Iterator[Feature]:
+    if not image.annotations:
+        yield Feature.EMPTY_IMAGES
+    if image.split is not None:
+        yield Feature.SPLITS
+    if image.width is not None:
+        yield Feature.IMAGE_SIZE
+    if image.ignored is not None and image.ignored.area:
+        yield Feature.IGNORED
+    if image.frame is not None or image.sequence is not None:
+        yield Feature.FRAMES
+    if image.attributes:
+        yield Feature.IMAGE_ATTRIBUTES
+
+
+def annotation_features(annotation: Annotation) -> Iterator[Feature]:
+    """The features one annotation uses."""
+    yield _SHAPES[type(annotation.shape)]
+    if annotation.id is not None:
+        yield Feature.INSTANCE_IDS
+    if annotation.score is not None:
+        yield Feature.SCORES
+    if annotation.attributes:
+        yield Feature.ATTRIBUTES
+    if annotation.group is not None:
+        yield Feature.GROUPS
+    if annotation.track is not None:
+        yield Feature.TRACKS
+    if annotation.crowd:
+        yield Feature.CROWDS
+    if annotation.box is not None:
+        yield Feature.DETECTOR_BOXES
+
+
+def label_losses(labels: LabelMap, keeps: frozenset[Feature]) -> Iterator[Finding]:
+    """What of the label map a writer that keeps these features drops."""
+    amounts = {
+        Feature.LABEL_COLORS: sum(label.color is not None for label in labels.labels),
+        Feature.LABEL_ORDER: len(labels.labels),
+        Feature.LABEL_PARTS: sum(bool(label.parts or label.actions) for label in labels.labels),
+    }
+    for feature, amount in amounts.items():
+        if amount and feature not in keeps:
+            yield loss(feature, amount)

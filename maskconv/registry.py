@@ -1,0 +1,203 @@
+"""Which formats there are, and which of them a path is."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from maskconv.errors import FormatError, SourceError, UnknownFormatError
+from maskconv.finding import Where
+from maskconv.options import nearest
+from maskconv.plugin import Format, Probe
+
+__all__ = ["BUILT_IN", "DEFAULTS", "by_name", "by_target", "formats", "names", "probe", "sniff"]
+
+BUILT_IN: dict[str, str] = {
+    "cvat-mask": "maskconv.formats.cvat_mask:FORMAT",
+    "labelbox-ndjson": "maskconv.formats.labelbox_ndjson:FORMAT",
+    "labelmap": "maskconv.formats.labelmap_txt:FORMAT",
+    "mcv": "maskconv.formats.mcv:FORMAT",
+}
+# The format of a target that names none, by suffix; plugins never change it.
+DEFAULTS: dict[str, str] = {
+    ".zip": "cvat-mask",
+    ".ndjson": "labelbox-ndjson",
+    ".jsonl": "labelbox-ndjson",
+    ".mcv": "mcv",
+}
+GROUP = "maskconv.formats"
+KEYS_WITHIN = 1 << 20
+
+
+@cache
+def _plugins() -> dict[str, Format]:
+    """Third-party formats by name; broken, duplicate and shadowing ones warn and are skipped."""
+    from importlib.metadata import entry_points
+
+    found: dict[str, Format] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
+        try:
+            plugin = point.load()
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others still work
+            _skip(point.name, f"it cannot be loaded: {error}")
+            continue
+        if not isinstance(plugin, Format):
+            _skip(point.name, f"{point.value} is no maskconv.plugin.Format")
+        elif plugin.name in BUILT_IN:
+            _skip(point.name, f"{plugin.name!r} is a built-in format")
+        elif plugin.name in found:
+            _skip(point.name, f"there are two formats named {plugin.name!r}")
+        else:
+            found[plugin.name] = plugin
+    return found
+
+
+def _skip(name: str, reason: str) -> None:
+    warnings.warn(f"the format plugin {name!r} is skipped: {reason}", RuntimeWarning, stacklevel=3)
+
+
+def _built_in(name: str) -> Format:
+    module, _, attribute = BUILT_IN[name].partition(":")
+    found: Format = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def names() -> list[str]:
+    """All formats' names, sorted."""
+    return sorted({*BUILT_IN, *_plugins()})
+
+
+def formats() -> Iterator[Format]:
+    """All formats, built-in ones first."""
+    yield from map(_built_in, BUILT_IN)
+    yield from _plugins().values()
+
+
+def by_name(name: str) -> Format:
+    """The format of that name. Raises UnknownFormatError that lists those there are."""
+    if name in BUILT_IN:
+        return _built_in(name)
+    if name in _plugins():
+        return _plugins()[name]
+    text = f"there is no format {name!r}{nearest(name, names())}; the formats are {', '.join(names())}"
+    raise UnknownFormatError(text)
+
+
+def by_target(path: Path) -> Format:
+    """The format to write where none is named: by the target's suffix. Raises FormatError."""
+    suffix = path.suffix.lower()
+    if suffix in DEFAULTS:
+        return by_name(DEFAULTS[suffix])
+    fitting = [f for f in _plugins().values() if suffix and suffix in f.suffixes and f.writer is not None]
+    if len(fitting) == 1:
+        return fitting[0]
+    text = f"the name does not say which format to write (known suffixes: {', '.join(DEFAULTS)})"
+    writers = [f.name for f in formats() if f.writer is not None]
+    candidates = tuple(f.name for f in fitting)
+    raise FormatError(
+        text, where=Where(path=str(path)), candidates=candidates, fix=f"name it: --to {' | '.join(writers)}"
+    )
+
+
+def sniff(path: Path) -> Format:
+    """The one format that says it can read the path. Raises FormatError naming the candidates."""
+    seen = probe(path)
+    fitting = [f for f in formats() if f.sniff(seen)]
+    if len(fitting) == 1:
+        return fitting[0]
+    where, candidates = Where(path=str(path)), tuple(f.name for f in fitting)
+    if fitting:
+        text = f"this could be {' or '.join(candidates)}"
+        raise FormatError(
+            text, where=where, candidates=candidates, fix="say which: --from FORMAT", code="format-ambiguous"
+        )
+    readers = [f.name for f in formats() if f.reader is not None]
+    text = f"no format recognises this {_looks(seen)}"
+    raise FormatError(text, where=where, fix=f"if you know better, name it: --from {' | '.join(readers)}")
+
+
+def probe(path: Path) -> Probe:
+    """What all sniffers get to see. Raises SourceError where there is nothing to read."""
+    where = Where(path=str(path))
+    if not path.exists():
+        raise SourceError("there is no such file or folder", where=where, code="source-missing", fix="check the path")
+    try:
+        return _probe(path)
+    except OSError as error:
+        text = f"cannot be read ({error.strerror or error})"
+        raise SourceError(text, where=where, code="source-unreadable", fix="check its permissions") from error
+
+
+def _probe(path: Path) -> Probe:
+    if path.is_dir():
+        return Probe(path, "folder", entries=_pairs(_walk(path)))
+    with path.open("rb") as file:
+        start = file.read(KEYS_WITHIN)
+    if start[:2] == b"PK":
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return Probe(path, "zip", start[:4096], entries=_pairs(archive.namelist()))
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            text, where = f"is a zip that cannot be opened ({error})", Where(path=str(path))
+            raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
+    return Probe(path, "file", start[:4096], keys=_keys(start))
+
+
+def _walk(path: Path) -> Iterator[str]:
+    for folder, _, files in os.walk(path):
+        base = Path(folder).relative_to(path).as_posix()
+        yield from (f"{base}/{name}" if base != "." else name for name in files)
+
+
+def _pairs(members: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """(folder, lower-case suffix) of every member; of a file without a suffix, its name."""
+    found = set()
+    for member in members:
+        folder, _, name = member.rpartition("/")
+        found.add((folder, PurePosixPath(name).suffix.lower()))
+    return frozenset(found)
+
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[{}\[\]]')
+
+
+def _keys(data: bytes) -> frozenset[str]:
+    """The keys of the first JSON object in data, which may be cut off, be in an array, or be followed by others."""
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        return frozenset()
+    depth, inside, keys = 0, 0, set()
+    for match in _TOKEN.finditer(data):
+        token = match.group()
+        if token in b"{[":
+            depth += 1
+            inside = inside or (depth if token == b"{" else 0)
+        elif token in b"}]":
+            depth -= 1
+            if inside and depth < inside:
+                break
+        elif depth == inside and data[match.end() : match.end() + 8].lstrip()[:1] == b":":
+            keys.add(token[1:-1].decode("utf-8", "replace"))
+    return frozenset(keys)
+
+
+def _looks(seen: Probe) -> str:
+    if seen.kind != "file":
+        folders = sorted({folder or "." for folder, _ in seen.entries})
+        return (
+            f"{seen.kind} (it holds {', '.join(folders[:6])}{' ...' if len(folders) > 6 else ''})"
+            if folders
+            else f"empty {seen.kind}"
+        )
+    kinds = ((b"\x89PNG", "PNG picture"), (b"\xff\xd8", "JPEG picture"), (b"<", "XML or HTML file"), (b"%PDF", "PDF"))
+    for magic, kind in kinds:
+        if seen.head.startswith(magic):
+            return kind
+    if seen.keys:
+        return f"JSON file (its keys are {', '.join(sorted(seen.keys)[:8])})"
+    return "empty file" if not seen.head else "file"

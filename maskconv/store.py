@@ -1,0 +1,192 @@
+"""Where mask and picture files are read from: a folder, or a zip. Both look the same to a reader."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from maskconv.errors import DataError, SourceError
+from maskconv.finding import Where
+
+__all__ = ["MAX_MEMBER", "Entry", "FolderStore", "Store", "ZipStore", "open_store", "unsafe"]
+
+MAX_MEMBER = 1 << 30  # bytes of one file: a mask of 2**28 RGB pixels is less even when it does not compress
+_LOCAL = 30  # the fixed part of a zip's local file header
+
+
+class Entry(NamedTuple):
+    """One file of a store: small, picklable, and enough to read it again. ``offset`` is -1 in a folder."""
+
+    name: str
+    size: int
+    offset: int = -1
+    packed: int = 0
+    method: int = 0
+    crc: int = 0
+
+
+def unsafe(name: str) -> str:
+    """Why a member or item name must not be followed, in words; empty when it is fine."""
+    parts = name.replace("\\", "/").split("/")
+    if name.startswith(("/", "\\")) or (len(name) > 1 and name[1] == ":" and name[0].isalpha()):
+        return "is an absolute path"
+    if ".." in parts:
+        return "leads out of the data set with '..'"
+    return "holds a NUL character" if "\0" in name else ""
+
+
+class Store(ABC):
+    """Files by name, read whole; safe to read from several threads once open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """All files, sorted by name; names have ``/`` and are safe to follow."""
+
+    @abstractmethod
+    def read(self, entry: Entry) -> bytes:
+        """A file's bytes, checked against the store's own sum. Raises DataError."""
+
+    def open(self) -> None:  # noqa: B027 - a folder needs no handle
+        """Open the handle that reading needs."""
+
+    def close(self) -> None:  # noqa: B027
+        """Close it."""
+
+    def where(self, name: str) -> Where:
+        return Where(path=str(self.path), member=name)
+
+    def _too_big(self, name: str, size: int) -> DataError:
+        text = f"has {size:,} bytes, more than the {MAX_MEMBER:,} that one file may have"
+        return DataError(text, where=self.where(name), code="member-too-big", fix="no mask is that large; remove it")
+
+
+class FolderStore(Store):
+    """A folder's files; symbolic links are followed only inside the folder."""
+
+    def entries(self) -> Iterator[Entry]:
+        root = self.path.resolve()
+        for folder, names, files in os.walk(self.path):
+            names.sort()
+            for name in sorted(files):
+                path = Path(folder, name)
+                if path.is_symlink() and not path.resolve().is_relative_to(root):
+                    continue
+                try:
+                    facts = path.stat()
+                except OSError:
+                    continue  # a dangling link
+                if stat.S_ISREG(facts.st_mode):
+                    yield Entry(path.relative_to(self.path).as_posix(), facts.st_size)
+
+    def read(self, entry: Entry) -> bytes:
+        if entry.size > MAX_MEMBER:
+            raise self._too_big(entry.name, entry.size)
+        try:
+            return Path(self.path, entry.name).read_bytes()
+        except OSError as error:
+            text = f"cannot be read ({error.strerror})"
+            raise DataError(text, where=self.where(entry.name), code="member-unreadable") from error
+
+
+class ZipStore(Store):
+    """A zip's members, read with one ``pread`` each: no position is shared, and no page stays mapped."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._file = -1
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def entries(self) -> Iterator[Entry]:
+        found: dict[str, Entry] = {}
+        for info in self._infos():
+            if info.is_dir():
+                continue
+            self._check(info, found)
+            where = (info.header_offset, info.compress_size, info.compress_type, info.CRC)
+            found[info.filename] = Entry(info.filename, info.file_size, *where)
+        for name in sorted(found):
+            yield found[name]
+
+    def _infos(self) -> list[zipfile.ZipInfo]:
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.infolist()
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+            text = f"is not a readable zip ({error})"
+            where = Where(path=str(self.path))
+            raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
+
+    def _check(self, info: zipfile.ZipInfo, found: dict[str, Entry]) -> None:
+        name, where = info.filename, self.where(info.filename)
+        if reason := unsafe(name):
+            raise SourceError(f"this member {reason}", where=where, code="zip-unsafe-name", fix="do not trust this zip")
+        if info.flag_bits & 1:
+            raise SourceError("this member is encrypted", where=where, code="zip-encrypted", fix="unpack it first")
+        if name in found:
+            text = "this member occurs twice in the zip"
+            raise SourceError(text, where=where, code="zip-duplicate", fix="which one is right? pack it again")
+
+    def read(self, entry: Entry) -> bytes:
+        if max(entry.size, entry.packed) > MAX_MEMBER:
+            raise self._too_big(entry.name, entry.size)
+        guess = _LOCAL + len(entry.name.encode()) + 64 + entry.packed
+        raw = self._pread(guess, entry.offset)
+        start = _LOCAL + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
+        if raw[:4] != b"PK\3\4" or len(raw) < _LOCAL:
+            raise self._corrupt(entry, "its local header is missing")
+        if len(raw) < start + entry.packed:
+            raw = self._pread(start + entry.packed, entry.offset)
+        data = raw[start : start + entry.packed]
+        if len(data) != entry.packed:
+            raise self._corrupt(entry, "the zip ends inside it")
+        if entry.method == zipfile.ZIP_DEFLATED:
+            data = self._inflate(entry, data)
+        elif entry.method != zipfile.ZIP_STORED:
+            raise self._corrupt(entry, f"compression method {entry.method} is neither stored nor deflated")
+        if len(data) != entry.size or zlib.crc32(data) != entry.crc:
+            raise self._corrupt(entry, "its checksum does not match")
+        return data
+
+    def _pread(self, size: int, offset: int) -> bytes:
+        if hasattr(os, "pread"):
+            return os.pread(self._file, size, offset)
+        with self._lock:
+            os.lseek(self._file, offset, os.SEEK_SET)
+            return os.read(self._file, size)
+
+    def _inflate(self, entry: Entry, data: bytes) -> bytes:
+        stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            out = stream.decompress(data, entry.size + 1)
+        except zlib.error as error:
+            raise self._corrupt(entry, "it cannot be inflated") from error
+        if len(out) > entry.size or not stream.eof:
+            raise self._corrupt(entry, "it does not inflate to the size it declares")
+        return out
+
+    def _corrupt(self, entry: Entry, reason: str) -> DataError:
+        text = f"this member is damaged: {reason}"
+        return DataError(text, where=self.where(entry.name), code="zip-corrupt", fix="export or copy the zip again")
+
+
+def open_store(path: Path) -> Store:
+    """The store for a path: a folder, or a zip file."""
+    return FolderStore(path) if path.is_dir() else ZipStore(path)
