@@ -1,0 +1,347 @@
+"""What can be wrong with a labelmap.txt: the table of codes, and the checks that look at more than one line."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from maskconv.finding import Finding, Note, Weight, Where
+
+__all__ = ["CODES", "Entry", "Log", "Rule", "check_colors", "check_names", "check_parts", "show", "voc_color"]
+
+Color = tuple[int, int, int]
+BLACK: Color = (0, 0, 0)
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One code: its weight, what it means, what CVAT does, and what to do."""
+
+    weight: Weight
+    cause: str
+    cvat: str
+    fix: str
+
+
+E, D, W, I = Weight.ERROR, Weight.DATA, Weight.WARNING, Weight.INFO  # noqa: E741
+_REFUSED = 'refuses the file ("wrong number of fields")'
+_NO_UTF8 = "refuses the file (UnicodeDecodeError)"
+CODES: Mapping[str, Rule] = {
+    "labelmap-too-large": Rule(
+        E,
+        "the file has more than 4 MiB or more than 20,000 lines; no further check is made",
+        "reads it all",
+        "look whether it is the right file",
+    ),
+    "labelmap-binary": Rule(E, "the file is not text", "refuses it", "look whether it is the right file"),
+    "labelmap-encoding": Rule(E, "the file is UTF-16, UTF-32 or an 8-bit encoding", _NO_UTF8, "save it as UTF-8"),
+    "labelmap-bom": Rule(
+        E,
+        "the file starts with a byte order mark",
+        "takes it as part of the first line: `\\ufefflabel`, or the import fails",
+        "save it as UTF-8 without BOM",
+    ),
+    "labelmap-line-ends": Rule(I, "lines end with CR LF or CR", "reads them", "nothing to do"),
+    "labelmap-empty": Rule(
+        E, "there is no label in the file", 'every pixel is an "Undeclared color"', "write one line per class"
+    ),
+    "labelmap-other-format": Rule(
+        E, "the file is another tool's label map", "refuses it", "write one line per class as `name:r,g,b::`"
+    ),
+    "labelmap-line-length": Rule(E, "a line has more than 4,096 characters", "reads it", "shorten the line"),
+    "labelmap-header": Rule(
+        E, "the header line lacks its `#`", 'reads it as a label ("wrong color")', "put `# ` before it"
+    ),
+    "labelmap-fields": Rule(
+        E, "a line has not exactly four fields between colons", _REFUSED, "write `name:r,g,b:parts:actions`"
+    ),
+    "labelmap-name-colon": Rule(E, "a label's name contains `:`", _REFUSED, "write another character"),
+    "labelmap-comment-colon": Rule(
+        E, "a comment after a label contains `:`", _REFUSED, "put the comment on a line of its own"
+    ),
+    "labelmap-inline-comment": Rule(
+        I, "a comment follows a label on its line", "keeps it as an action of the label", "nothing to do"
+    ),
+    "labelmap-commented-label": Rule(
+        I, "a comment line looks like a label", "skips it", "remove the `#` if the label is wanted"
+    ),
+    "labelmap-index-comment": Rule(
+        W,
+        "a comment such as `# color index 3` disagrees with the label's place",
+        "counts lines (not comments and blank lines), from 0",
+        "insert the missing fillers, or correct the comment",
+    ),
+    "labelmap-name-empty": Rule(E, "a label has no name", "fails (AssertionError)", "write the name"),
+    "labelmap-name-space": Rule(
+        D, "a space ends a label's name", "takes it as a different label", "remove the space before the colon"
+    ),
+    "labelmap-name-long": Rule(
+        W, "a name has more than 64 characters", "holds 64 in its own labels, so that it does not match", "shorten it"
+    ),
+    "labelmap-control-character": Rule(
+        W, "a name holds control or invisible characters", "takes them as part of the name", "remove them"
+    ),
+    "labelmap-color-syntax": Rule(
+        E, "a colour is not three integers `r,g,b`", 'refuses the file ("wrong color")', "write `r,g,b`"
+    ),
+    "labelmap-color-range": Rule(
+        E, "a colour has a value outside 0..255", "accepts it; no pixel ever matches", "write values of 0..255"
+    ),
+    "labelmap-color-blank": Rule(
+        W, "some labels have no colour, others have", "gives them none: RGB masks cannot hold them", "write a colour"
+    ),
+    "labelmap-colors-blank": Rule(
+        I, "no label has a colour", "takes the VOC colour of each label's index", "nothing to do"
+    ),
+    "labelmap-duplicate-name": Rule(
+        E, "two labels have the same name", 'refuses the file ("already defined")', "rename one or remove it"
+    ),
+    "labelmap-duplicate-color": Rule(
+        D, "two labels have the same colour", "reads all its pixels as the last of them", "give each its own"
+    ),
+    "labelmap-near-name": Rule(
+        W,
+        "names differ only in case, spaces, underscores or Unicode form",
+        "takes them as different labels",
+        "use one spelling",
+    ),
+    "labelmap-near-color": Rule(
+        W, "colours differ by no more than 1 in each channel", "takes them as different", "look which the masks have"
+    ),
+    "labelmap-background-twice": Rule(
+        W,
+        "there is `background` and another spelling of it",
+        "takes only `background` as the background, the other as a label of its own",
+        "keep `background`",
+    ),
+    "labelmap-background-not-black": Rule(
+        W,
+        "`background` is not 0,0,0",
+        "reads black pixels as another label or fails with `Undeclared color (0, 0, 0)`",
+        "write `background:0,0,0::`",
+    ),
+    "labelmap-background-not-first": Rule(
+        I,
+        "`background` is not the first label",
+        "reads it; PyPI's Datumaro damages class masks when it writes such a set",
+        "nothing to do for CVAT",
+    ),
+    "labelmap-black-label": Rule(
+        I, "0,0,0 belongs to a label not named `background`", "reads the unlabelled pixels as it", "nothing to do"
+    ),
+    "labelmap-no-black": Rule(
+        W,
+        "no label has the colour 0,0,0 (harmless for grayscale masks)",
+        "fails on RGB masks: `Undeclared color (0, 0, 0)`",
+        "add `background:0,0,0::`",
+    ),
+    "labelmap-part": Rule(
+        E,
+        "a part is blank or has a label's name",
+        "makes a label of each part and fails (AssertionError)",
+        "remove or rename the part",
+    ),
+}
+
+
+@dataclass(slots=True)
+class Entry:
+    """One label's line: ``raw`` is its name as CVAT reads it, ``name`` as we do."""
+
+    line: int
+    raw: str
+    name: str
+    color_text: str
+    color: Color | None
+    parts: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where findings go, with the file's place; the weight comes from the table."""
+
+    note: Note
+    path: str = ""
+    member: str = ""
+
+    def __call__(
+        self, code: str, message: str, line: int | None = None, *, fix: str = "", amount: float = 1, unit: str = ""
+    ) -> None:
+        rule = CODES[f"labelmap-{code}"]
+        where = Where(path=self.path, member=self.member, line=line)
+        self.note(Finding(f"labelmap-{code}", rule.weight, message, where, amount, unit, fix or rule.fix))
+
+
+def show(text: str, limit: int = 80) -> str:
+    """``text`` in quotes for a person's eyes: nothing in it can move a cursor, and it is not long."""
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f"'{plain(cut)}'"
+
+
+def plain(text: str) -> str:
+    """``text`` with everything unprintable escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def voc_color(index: int) -> Color:
+    """Colour ``index`` of the Pascal VOC map."""
+    r = g = b = 0
+    for j in range(7, -1, -1):
+        r |= (index & 1) << j
+        g |= (index >> 1 & 1) << j
+        b |= (index >> 2 & 1) << j
+        index >>= 3
+    return r, g, b
+
+
+def rgb(color: Color) -> str:
+    return ",".join(map(str, color))
+
+
+def check_names(entries: Sequence[Entry], log: Log) -> bool:
+    """Duplicates and near-duplicates; False where the names make no map."""
+    exact: dict[str, Entry] = {}
+    near: dict[str, Entry] = {}
+    good = True
+    for entry in entries:
+        first = exact.setdefault(entry.raw, entry)
+        if first is not entry:
+            good = False
+            _twice(entry, first, log)
+            continue
+        other = near.setdefault(_loose(entry.raw), entry)
+        if other is not entry:
+            _alike(entry, other, log)
+    return good
+
+
+def _twice(entry: Entry, first: Entry, log: Log) -> None:
+    message = f'the label {show(entry.raw)} is already on line {first.line}; CVAT refuses the file ("already defined")'
+    log("duplicate-name", message, entry.line, fix="rename one of the two or remove a line")
+
+
+def _alike(entry: Entry, other: Entry, log: Log) -> None:
+    names = {entry.raw, other.raw}
+    if BACKGROUND in names:
+        wrong = entry if other.raw == BACKGROUND else other
+        message = f"{show(wrong.raw)} stands beside 'background'; to CVAT it is a label of its own, not the background"
+        log("background-twice", message, wrong.line, fix="keep 'background' for the background and rename the other")
+        return
+    same = f"{show(entry.raw)} and {show(other.raw)} on line {other.line}"
+    message = f"{same} differ only in case, spaces, underscores or Unicode form; to CVAT they are two labels"
+    log("near-name", message, entry.line, fix="use one spelling, or rename one of them")
+
+
+_GAPS = re.compile(r"[\s_]+")
+
+
+def _loose(name: str) -> str:
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+        name = "".join(c for c in name if unicodedata.category(c) != "Cf")
+    return _GAPS.sub(" ", name.casefold()).strip()
+
+
+def check_parts(entries: Sequence[Entry], log: Log) -> None:
+    """CVAT makes a label of every part, so that a part cannot be blank or named like a label."""
+    names = {entry.raw for entry in entries}
+    for entry in entries:
+        for part in entry.parts:
+            if not part or part in names:
+                what = f"the part {show(part)} is named like a label" if part else "a part is blank"
+                message = f"{what}; CVAT makes a label of every part and its import fails (AssertionError)"
+                log("part", message, entry.line, fix=f"remove the part from {show(entry.name)} or rename it")
+
+
+def check_colors(entries: Sequence[Entry], log: Log, *, gray: bool) -> None:
+    """Blank, equal and nearly equal colours, and what is black; fills in VOC colours where all are blank."""
+    if all(not entry.color_text for entry in entries):
+        _fill(entries, log)
+    else:
+        _blanks(entries, log)
+    by_color: dict[Color, Entry] = {}
+    for entry in entries:
+        if entry.color is not None and (first := by_color.setdefault(entry.color, entry)) is not entry:
+            _same_color(entry, first, log)
+    for entry, other in _neighbours(by_color):
+        message = f"the colours of {show(entry.name)} and {show(other.name)} on line {other.line} differ by 1 at most"
+        log("near-color", f"{message}; CVAT takes them as different", entry.line, fix="look which one the masks have")
+    _background(entries, by_color.get(BLACK), log, gray=gray)
+
+
+def _fill(entries: Sequence[Entry], log: Log) -> None:
+    for index, entry in enumerate(entries):
+        entry.color = voc_color(index)
+    message = "no label has a colour; CVAT takes the VOC colour of each label's index"
+    log("colors-blank", message, amount=len(entries), unit="labels", fix="nothing to do if the masks have them too")
+
+
+def _blanks(entries: Sequence[Entry], log: Log) -> None:
+    taken = {entry.color for entry in entries}
+    for index, entry in enumerate(entries):
+        if not entry.color_text:
+            color = voc_color(index)
+            example = f", such as {plain(entry.name)}:{rgb(color)}::" if color not in taken else ""
+            message = (
+                f"{show(entry.name)} has no colour while other labels have; CVAT gives it none, so that no RGB mask"
+            )
+            log(
+                "color-blank",
+                f"{message} can hold it",
+                entry.line,
+                fix=f"write the colour it has in the masks{example}",
+            )
+
+
+def _same_color(entry: Entry, first: Entry, log: Log) -> None:
+    color = rgb(entry.color or BLACK)
+    same = f"{show(entry.name)} has the colour {color} of {show(first.name)} on line {first.line}"
+    message = f"{same}; in RGB masks CVAT reads all its pixels as the last label with that colour"
+    log("duplicate-color", message, entry.line, fix="give each label a colour of its own, here and in the masks")
+
+
+def _neighbours(by_color: Mapping[Color, Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Pairs of labels whose colours differ by 1 at most in each channel; greys are the document's own fillers."""
+    known = {r << 20 | g << 10 | b: entry for (r, g, b), entry in by_color.items() if not r == g == b}
+    greys = {r << 20 | g << 10 | b: entry for (r, g, b), entry in by_color.items() if r == g == b}
+    everything = known | greys
+    for step in _STEPS:
+        for code in [c for c in known if c + step in everything]:
+            pair = sorted((known[code], everything[code + step]), key=lambda entry: entry.line)
+            if step > 0 or code + step in greys:
+                yield pair[1], pair[0]
+
+
+_STEPS = [r * (1 << 20) + g * (1 << 10) + b for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1) if r or g or b]
+
+
+def _background(entries: Sequence[Entry], black: Entry | None, log: Log, *, gray: bool) -> None:
+    named = next((entry for entry in entries if entry.name == BACKGROUND), None)
+    if named is None:
+        _unnamed(entries, black, log, gray=gray)
+        return
+    if named.color not in {BLACK, None}:
+        message = "'background' is not 0,0,0; CVAT reads black pixels as "
+        message += show(black.name) if black else 'an "Undeclared color (0, 0, 0)"'
+        log("background-not-black", message, named.line, fix="write background:0,0,0:: if it is black in the masks")
+    if named is not entries[0]:
+        message = (
+            f"'background' is label {entries.index(named)}, not 0; CVAT reads it, but PyPI's Datumaro damages class"
+        )
+        log("background-not-first", f"{message} masks when it writes such a set", named.line)
+
+
+def _unnamed(entries: Sequence[Entry], black: Entry | None, log: Log, *, gray: bool) -> None:
+    if black is not None:
+        message = (
+            f"0,0,0 belongs to {show(black.name)} and no label is named 'background'; CVAT reads unlabelled pixels as"
+        )
+        log("black-label", f"{message} {show(black.name)}", black.line, fix="nothing to do if it is the background")
+    elif not gray and all(entry.color or not entry.color_text for entry in entries):
+        message = 'no label has the colour 0,0,0; CVAT\'s import of RGB masks fails with "Undeclared color (0, 0, 0)"'
+        fix = "add the line background:0,0,0:: (at the end if the masks are grayscale: the order is the index)"
+        log("no-black", message, fix=fix)
