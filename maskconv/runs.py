@@ -126,7 +126,7 @@ def to_bitmap(starts: Ints, lengths: Ints, width: int, height: int) -> NDArray[n
     return _fill(starts, lengths, width * height).reshape(height, width)
 
 
-def crop_bitmap(starts: Ints, lengths: Ints, width: int, x: int, y: int, w: int, h: int) -> NDArray[np.bool_]:  # noqa: PLR0917
+def crop_bitmap(starts: Ints, lengths: Ints, width: int, x: int, y: int, w: int, h: int) -> NDArray[np.bool_]:
     """The pixels of the window with top left corner (x, y) and size w x h: bool (h, w). Runs outside are cut off."""
     rows = starts // width
     left = starts - rows * width - x

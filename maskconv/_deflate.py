@@ -1,0 +1,97 @@
+"""Compression for PNG: libdeflate and ISA-L where they are installed, the standard library where not.
+
+Whatever is installed, the same bytes go in and come out; only the compressed form may differ.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+from typing import Any
+
+from maskconv.errors import PngError
+
+try:
+    import deflate as _libdeflate
+except ImportError:  # pragma: no cover - tests take it away instead
+    _libdeflate = None
+try:
+    from isal import isal_zlib as _isal
+except ImportError:  # pragma: no cover
+    _isal = None
+
+__all__ = ["compress", "compress_part", "crc32", "inflate", "zeros"]
+
+Buffer = bytes | bytearray | memoryview
+
+MAX_RATIO = 1032  # deflate cannot do better: 258 bytes in two bits
+LAST_BLOCK = b"\x03\x00"  # an empty block that ends a raw deflate stream
+
+
+def crc32(data: Buffer) -> int:
+    """The CRC-32 of PNG and zip."""
+    found: int = _libdeflate.crc32(data) if _libdeflate is not None else zlib.crc32(data)
+    return found
+
+
+def inflate(data: Buffer, size: int) -> bytearray | bytes:
+    """Decompress a zlib stream that must hold exactly ``size`` (> 0) bytes; its Adler-32 is checked.
+
+    Bytes behind the stream are ignored, as everyone does. Raises PngError when it is damaged, too short or too long; a
+    longer stream is never inflated beyond ``size``.
+    """
+    if size > MAX_RATIO * len(data):
+        raise PngError(f"{len(data)} bytes of compressed pixels cannot hold the {size} bytes that the header promises")
+    found = _inflate_at_once(data, size) if _libdeflate is not None else _inflate_stream(data, size)
+    if len(found) < size:
+        raise PngError(f"the pixels end early: {len(found)} of {size} bytes")
+    return found
+
+
+def _inflate_at_once(data: Buffer, size: int) -> bytearray:
+    try:
+        found: bytearray = _libdeflate.zlib_decompress(data, size)
+    except _libdeflate.DeflateError:
+        raise PngError("the compressed pixels are damaged, or more than the header promises") from None
+    return found
+
+
+def _inflate_stream(data: Buffer, size: int) -> bytes:
+    codec: Any = zlib if _isal is None else _isal
+    stream = codec.decompressobj()
+    try:
+        found: bytes = stream.decompress(data, size + 1)  # one more, so that the stream's end and checksum are read
+    except codec.error:
+        raise PngError("the compressed pixels are damaged") from None
+    if len(found) > size:
+        raise PngError(f"the pixels are more than the {size} bytes that the header promises")
+    if not stream.eof:
+        raise PngError("the compressed pixels end early")
+    return found
+
+
+def compress(data: Buffer) -> bytes:
+    """A zlib stream, fast (level 1)."""
+    found: bytes = zlib.compress(data, 1) if _isal is None else _isal.compress(data, 1)
+    return found
+
+
+def compress_part(data: Buffer) -> bytes:
+    """Raw deflate blocks, fast, that end on a byte and refer to nothing before them: parts can be joined freely."""
+    codec: Any = zlib if _isal is None else _isal
+    stream = codec.compressobj(1, zlib.DEFLATED, -15)
+    found: bytes = stream.compress(data) + stream.flush(zlib.Z_FULL_FLUSH)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _power_of_zeros(exponent: int) -> bytes:
+    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = bytes(min(1 << exponent, 1 << 20))
+    parts = [stream.compress(block) for _ in range((1 << exponent) // len(block))]
+    return b"".join(parts) + stream.flush(zlib.Z_FULL_FLUSH)
+
+
+def zeros(count: int) -> list[bytes]:
+    """Raw deflate blocks, to be joined, of ``count`` (< 2**32) zero bytes; like `compress_part`, but nearly free."""
+    return [_power_of_zeros(bit) for bit in range(31, -1, -1) if count >> bit & 1]

@@ -1,0 +1,368 @@
+"""Mask PNGs: bytes <-> runs, and the colours in them.
+
+In a row with filter SUB each nonzero byte is the difference to the pixel on the left, so nonzero bytes *are* the run
+boundaries: such images (OpenCV's, ours) become runs without ever being unfiltered, and are written straight from
+runs. Every other PNG is read by unfiltering it first. Formats: PNG specification; Pascal VOC colour map (VOCdevkit).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskconv import _deflate, _pngfile
+from maskconv._deflate import Buffer
+from maskconv._pngfile import MAX_PIXELS, Contents, Header, read_header
+from maskconv.errors import PngError
+from maskconv.runs import Ints, RunMap, Values
+
+__all__ = [
+    "MAX_PIXELS",
+    "Header",
+    "Kind",
+    "MaskPng",
+    "decode",
+    "encode_binary",
+    "encode_gray",
+    "encode_palette",
+    "encode_rgb",
+    "pack",
+    "read_header",
+    "unpack",
+    "voc_colors",
+    "voc_index",
+    "voc_packed",
+]
+
+Bytes = NDArray[np.uint8]
+Packed = NDArray[np.uint32]
+
+
+class Kind(StrEnum):
+    """What a `MaskPng`'s values are."""
+
+    RGB = "rgb"  # packed colours, 0xRRGGBB
+    GRAY = "gray"  # samples as they are in the file: a 1-bit PNG has 0 and 1
+    PALETTE = "palette"  # indices into the palette
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPng:
+    """A decoded mask PNG.
+
+    ``map`` holds uint32 packed colours (RGB) or uint16 samples or indices. ``depth`` is the file's bits a sample.
+    ``alpha``: the file has an alpha channel, or a transparent colour or palette entry; it is not in ``map``. ``palette`` is
+    uint8 (n, 3), only for PALETTE.
+    """
+
+    kind: Kind
+    depth: int
+    alpha: bool
+    palette: Bytes | None
+    map: RunMap
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+_KINDS = {0: Kind.GRAY, 2: Kind.RGB, 3: Kind.PALETTE, 4: Kind.GRAY, 6: Kind.RGB}
+
+
+def decode(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> MaskPng:
+    """Read a PNG of any kind into runs; the file is verified throughout.
+
+    16-bit colours are read where each sample is an 8-bit one repeated (v * 257). Raises PngError for what is no PNG,
+    damaged, cut off, larger than ``max_pixels``, or holds 16-bit colours or an index beyond its palette.
+    """
+    contents = _pngfile.open_png(data, max_pixels=max_pixels)
+    header = contents.header
+    image = _scan(contents) if header.depth == 8 and not header.interlaced else _expand(contents)
+    palette = contents.palette
+    if palette is not None and (highest := int(image.values.max())) >= len(palette):
+        raise PngError(f"the PNG uses palette index {highest}, but its palette has {len(palette)} colours")
+    return MaskPng(_KINDS[header.color_type], header.depth, _transparent(contents), palette, image)
+
+
+def _transparent(contents: Contents) -> bool:
+    header, transparency = contents.header, contents.transparency
+    if header.color_type in (_pngfile.GRAY_ALPHA, _pngfile.RGB_ALPHA):
+        return True
+    if transparency is None:
+        return False
+    return header.color_type != _pngfile.PALETTE or any(alpha < 255 for alpha in transparency)
+
+
+def _expand(contents: Contents) -> RunMap:
+    """Any PNG, by way of its samples."""
+    image = _pngfile.samples(contents)
+    if image.shape[2] < 3:
+        return RunMap.from_array(image[:, :, 0])
+    image = image[:, :, :3]
+    if image.dtype.itemsize > 1:
+        if (image // 257 * 257 != image).any():
+            raise PngError("the PNG has 16-bit colours, which no mask format knows", code="png-kind")
+        image = (image // 257).astype(np.uint8)
+    return RunMap.from_array(pack(image))
+
+
+def _scan(contents: Contents) -> RunMap:
+    """An 8-bit PNG that is not interlaced, by its run boundaries."""
+    header, rows = contents.header, contents.rows
+    stride = 1 + header.row_bytes(header.width)
+    differences = bytes(rows[::stride]).count(1) == header.height
+    if not differences:
+        rows = _plain(rows.reshape(-1, stride), header.bpp)
+    starts, y, fresh = _boundaries(rows if differences else _changes(rows, header.bpp, stride), header, stride)
+    at = starts * header.bpp + y + 1
+    values = _sums(rows, at, fresh, header) if differences else _pixels(rows, at, header)
+    return _image(header, starts, values)
+
+
+def _plain(rows: Bytes, bpp: int) -> Bytes:
+    """Unfiltered rows in the layout of filtered ones, flat."""
+    plain = np.empty_like(rows)
+    plain[:, 0] = 0
+    plain[:, 1:] = _pngfile.unfilter(rows, bpp)
+    return plain.reshape(-1)
+
+
+def _changes(rows: Bytes, bpp: int, stride: int) -> Bytes:
+    """Nonzero where a byte of unfiltered rows differs from the pixel on the left, and at each row's filter byte."""
+    changes = np.zeros(len(rows), np.bool_)
+    np.not_equal(rows[bpp:], rows[:-bpp], out=changes[bpp:])
+    changes[::stride] = True
+    return changes.view(np.uint8)
+
+
+def _nonzero(data: Bytes) -> NDArray[Any]:
+    """The positions of nonzero bytes, where they are few: whole words are looked at first."""
+    words = data[: len(data) & ~7].view(np.uint64)
+    hits = np.flatnonzero(words != 0)
+    inside = np.flatnonzero(words[hits].view(np.bool_))
+    found = (hits << 3)[inside >> 3] + (inside & 7)
+    rest = np.flatnonzero(data[len(data) & ~7 :]) + (len(data) & ~7)
+    return np.concatenate((found, rest)) if len(rest) else found
+
+
+def _boundaries(changes: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Where runs start, the rows they are in, and which of them come first in their row."""
+    at = _nonzero(changes)
+    y = at // stride
+    x = np.maximum(at - y * stride - 1, 0) // header.bpp  # the filter byte stands for the row's first pixel
+    starts = y * header.width + x
+    keep = np.empty(len(starts), np.bool_)
+    keep[0] = True
+    np.not_equal(starts[1:], starts[:-1], out=keep[1:])
+    return starts[keep], y[keep], np.flatnonzero(x[keep] == 0)
+
+
+def _lanes(header: Header) -> tuple[tuple[int, int], ...]:
+    """``(channel, byte of the packed value)`` for the channels that are kept."""
+    return ((0, 2), (1, 1), (2, 0)) if header.channels > 2 else ((0, 0),)
+
+
+def _pixels(rows: Bytes, at: NDArray[Any], header: Header) -> Packed:
+    """The packed pixels at byte positions ``at`` of unfiltered rows."""
+    lanes = np.zeros((len(at), 4), np.uint8)
+    for channel, lane in _lanes(header):
+        lanes[:, lane] = rows[at + channel]
+    return lanes.view("<u4").reshape(-1).astype(np.uint32, copy=False)
+
+
+def _sums(rows: Bytes, at: NDArray[Any], fresh: NDArray[Any], header: Header) -> Packed:
+    """The packed pixels at byte positions ``at`` of rows with filter SUB: sums of differences since the row's start."""
+    lanes = np.zeros((len(at), 4), np.uint8)
+    for channel, lane in _lanes(header):
+        np.add.accumulate(rows[at + channel], out=lanes[:, lane])
+    before = np.zeros((len(fresh), 4), np.uint8)
+    before[1:] = lanes[fresh[1:] - 1]
+    lanes -= np.repeat(before, np.diff(fresh, append=len(at)), axis=0)
+    return lanes.view("<u4").reshape(-1).astype(np.uint32, copy=False)
+
+
+def _image(header: Header, starts: NDArray[Any], values: Packed) -> RunMap:
+    if header.channels in (2, 4):  # neighbours may have differed in alpha alone
+        keep = np.append(True, values[1:] != values[:-1]) | (starts % header.width == 0)
+        starts, values = starts[keep], values[keep]
+    kept: Values = values if header.channels > 2 else values.astype(np.uint16)
+    kept.flags.writeable = False
+    offsets = starts.astype(np.int32)
+    offsets.flags.writeable = False
+    return RunMap(header.width, header.height, offsets, kept)
+
+
+# --- encoding ---------------------------------------------------------------------------------------------------------
+
+_KEEP = 64 * 2**20  # bytes of scratch that a thread keeps
+_local = threading.local()
+
+
+def _take_scratch(size: int) -> Bytes:
+    """``size`` zero bytes at least. First touch of memory is expensive, so a thread reuses its own; see `_give_back`."""
+    scratch: Bytes | None = _local.__dict__.pop("scratch", None)
+    return scratch if scratch is not None and len(scratch) >= size else np.zeros(size, np.uint8)
+
+
+def _give_back(scratch: Bytes) -> None:
+    """Only after every byte is zero again."""
+    if len(scratch) <= _KEEP:
+        _local.scratch = scratch
+
+
+def encode_rgb(image: RunMap) -> bytes:
+    """An 8-bit RGB PNG; values are packed colours 0xRRGGBB. Raises ValueError for larger values."""
+    return _encode(image, 0xFFFFFF, _pngfile.RGB)
+
+
+def encode_gray(image: RunMap) -> bytes:
+    """An 8-bit gray PNG. Raises ValueError for values over 255."""
+    return _encode(image, 0xFF, _pngfile.GRAY)
+
+
+def encode_palette(image: RunMap, palette: Bytes) -> bytes:
+    """An 8-bit palette PNG; ``palette`` is uint8 (n, 3), n in 1..256. Raises ValueError for values that are not in it."""
+    if palette.dtype != np.uint8 or palette.ndim != 2 or palette.shape[1] != 3 or not 0 < len(palette) <= 256:
+        raise ValueError(f"a palette is a uint8 array (1..256, 3), not {palette.dtype} {palette.shape}")
+    return _encode(image, len(palette) - 1, _pngfile.PALETTE, palette)
+
+
+def _encode(image: RunMap, highest: int, color_type: int, palette: Bytes | None = None) -> bytes:
+    if (found := int(image.values.max())) > highest:
+        raise ValueError(f"the image has a value {found}; this PNG holds 0 to {highest}")
+    header = Header(image.width, image.height, 8, color_type, interlaced=False)
+    stride, size = 1 + header.row_bytes(image.width), header.size()
+    y = image.starts // image.width
+    at = image.starts.astype(np.int64) * header.bpp + y + 1
+    steps = _differences(image.values, np.append(True, y[1:] != y[:-1]))
+    rows = _take_scratch(size)
+    rows[:size:stride] = 1
+    for channel, lane in _lanes(header):
+        rows[at + channel] = steps[:, lane]
+    stream = _deflate.compress(rows[:size].data)
+    rows[:size:stride] = 0
+    for channel, _ in _lanes(header):
+        rows[at + channel] = 0
+    _give_back(rows)
+    return _pngfile.assemble(header, stream, palette)
+
+
+def _differences(values: Values, fresh: NDArray[np.bool_]) -> Bytes:
+    """Each value minus the one before it, byte by byte, (k, 4), lowest first; a row's first value minus 0."""
+    packed = values.astype("<u4")
+    before = np.zeros_like(packed)
+    before[1:] = packed[:-1]
+    before[fresh] = 0
+    return packed.view(np.uint8).reshape(-1, 4) - before.view(np.uint8).reshape(-1, 4)
+
+
+_BLOCK = 4096
+
+
+def encode_binary(starts: Ints, lengths: Ints, width: int, height: int) -> bytes:
+    """An 8-bit gray PNG (height, width) of one instance: 1 on its runs, 0 elsewhere.
+
+    Rows without runs have filter NONE, so they are zero bytes, and their compressed form is known beforehand; only the rows
+    between the first and the last run (filter SUB) are compressed.
+    """
+    header = Header(width, height, 8, _pngfile.GRAY, interlaced=False)
+    return _pngfile.assemble(header, _binary_stream(starts, lengths, 1 + width, header.size()))
+
+
+def _binary_stream(starts: Ints, lengths: Ints, stride: int, size: int) -> bytes:
+    at, steps = _binary_steps(starts, lengths, stride)
+    first = int(at[0]) if len(at) else size
+    above = min(first, size) // _BLOCK * _BLOCK
+    end = int(at[-1] // stride + 1) * stride if len(at) else size
+    below = (size - end) // _BLOCK * _BLOCK
+    parts = [b"\x78\x01", *_deflate.zeros(above)]
+    if size - below > above:
+        rows = _take_scratch(size - below - above)
+        at_here = at - above
+        rows[at_here] = steps
+        parts.append(_deflate.compress_part(rows[: size - below - above].data))
+        rows[at_here] = 0
+        _give_back(rows)
+    parts += [*_deflate.zeros(below), _deflate.LAST_BLOCK, _adler(at, steps, size)]
+    return b"".join(parts)
+
+
+def _binary_steps(starts: Ints, lengths: Ints, stride: int) -> tuple[NDArray[np.int64], Bytes]:
+    """Where the filtered rows are not zero, ascending, and what is there: filter bytes, +1 at starts, -1 behind ends."""
+    if not len(starts):
+        return np.empty(0, np.int64), np.empty(0, np.uint8)
+    y = starts.astype(np.int64) // (stride - 1)
+    first = starts + y + 1
+    behind = first + lengths
+    inside = behind % stride != 0  # a run that reaches the row's end has nothing behind it
+    filters = np.arange(y[0], y[-1] + 1) * stride
+    at = np.concatenate((filters, first, behind[inside]))
+    steps = np.ones(len(at), np.uint8)
+    steps[len(filters) + len(first) :] = 255
+    order = np.argsort(at)
+    return at[order], steps[order]
+
+
+def _adler(at: NDArray[np.int64], steps: Bytes, size: int) -> bytes:
+    """The Adler-32 of ``size`` bytes that are zero except for ``steps``: each counts as often as bytes follow it."""
+    amounts = steps.astype(np.int64)
+    low = (1 + int(amounts.sum())) % 65521
+    high = (size + int((amounts * ((size - at) % 65521)).sum())) % 65521
+    return (high << 16 | low).to_bytes(4)
+
+
+# --- colours ----------------------------------------------------------------------------------------------------------
+
+
+def pack(rgb: NDArray[Any]) -> Packed:
+    """Colours (..., 3) of 0..255 -> 0xRRGGBB, uint32 (...)."""
+    wide = rgb.astype(np.uint32)
+    red, green, blue = wide[..., 0], wide[..., 1], wide[..., 2]
+    packed: Packed = red << np.uint32(16) | green << np.uint32(8) | blue
+    return packed
+
+
+def unpack(packed: ArrayLike) -> Bytes:
+    """0xRRGGBB (...) -> colours uint8 (..., 3)."""
+    wide = np.asarray(packed, np.uint32)
+    return np.stack((wide >> 16, wide >> 8, wide), axis=-1).astype(np.uint8)
+
+
+def _voc_tables(bits: list[tuple[int, int]]) -> NDArray[np.uint32]:
+    """(3, 256): what each byte of a value, lowest first, contributes when bit ``a`` moves to bit ``b`` for (a, b)."""
+    bytes_ = np.arange(256, dtype=np.uint32)
+    tables = np.zeros((3, 256), np.uint32)
+    for a, b in bits:
+        tables[a // 8] |= (bytes_ >> np.uint32(a % 8) & 1) << np.uint32(b)
+    tables.flags.writeable = False
+    return tables
+
+
+# bit 3 j + c of an index is bit 7 - j of channel c (red, green, blue); red is the highest byte of a packed colour
+_BITS = [(3 * j + c, 8 * (2 - c) + 7 - j) for j in range(8) for c in range(3)]
+_TO_COLOR = _voc_tables(_BITS)
+_TO_INDEX = _voc_tables([(b, a) for a, b in _BITS])
+
+
+def _by_bytes(tables: NDArray[np.uint32], values: ArrayLike) -> Packed:
+    wide = np.asarray(values, np.uint32)
+    mixed: Packed = tables[0][wide & 255] | tables[1][wide >> 8 & 255] | tables[2][wide >> 16 & 255]
+    return mixed
+
+
+def voc_packed(indices: ArrayLike) -> Packed:
+    """The Pascal VOC colour map: indices 0..2**24-1 -> 0xRRGGBB. A bijection; `voc_index` is its inverse."""
+    return _by_bytes(_TO_COLOR, indices)
+
+
+def voc_index(packed: ArrayLike) -> Packed:
+    """The index of each colour 0xRRGGBB in the Pascal VOC colour map."""
+    return _by_bytes(_TO_INDEX, packed)
+
+
+def voc_colors(n: int) -> Bytes:
+    """The first ``n`` colours of the Pascal VOC colour map, uint8 (n, 3)."""
+    return unpack(voc_packed(np.arange(n)))
