@@ -1,0 +1,383 @@
+"""Pure: which pixels polygons and boxes mean, and polygons that mean exactly given pixels (docs/geometry.md).
+
+Two families of rules exist. *Centre* rules take vertices as pixel indices and count the boundary in: OpenCV's fillPoly,
+hence Labelbox and YOLO. The *edge* rule takes them as continuous coordinates: pycocotools, hence COCO and CVAT. A
+polygon carries its rule; nothing here guesses it. Work happens on the clipped bounding box, so that coordinates of any
+size cost no more than the image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv import runs
+from maskconv.errors import DataError, MissingDependencyError
+from maskconv.model import MAX_PIXELS, Box, Mask, PixelRule, Polygon, Shape
+
+__all__ = ["box_mask", "hole_count", "part_count", "polygon_mask", "shape_mask", "trace"]
+
+Ring = NDArray[np.float64]  # (n, 2), x and y
+Ints = NDArray[np.int64]
+Bitmap = NDArray[np.uint8]
+Part = tuple[NDArray[Any], list[NDArray[Any]]]  # one exterior and its holes, in whole coordinates of a crop
+
+FAR = 2.0**40  # coordinates beyond are moved here: whole numbers stay exact in float64 with room for products
+NEAR = 2**20  # fillPoly walks every row down to the image, so edges end at most this far outside
+AT_ONCE = 2**18  # crossings that are computed together
+
+
+# --- polygon -> mask --------------------------------------------------------------------------------------------------
+
+
+def polygon_mask(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
+    """The pixels that the parts of one instance mean in an image of ``width`` x ``height`` pixels.
+
+    Each part is filled by its own ``rule``, holes belong to their polygon, parts are a union. What lies outside the
+    image is cut off; the mask may be empty. CENTRE rules equal ``cv2.fillPoly`` with exterior and holes in one call, EDGE
+    equals ``pycocotools.mask.frPyObjects`` with the holes' pixels taken away. Raises `DataError` where the size is no
+    image's, `MissingDependencyError` where OpenCV is needed and cannot be loaded.
+    """
+    _check_size(width, height)
+    left, top, right, bottom = _window(
+        [ring for part in polygons for ring in (part.exterior, *part.holes)], (0, 0, width, height)
+    )
+    canvas = np.zeros((bottom - top, right - left), np.uint8)
+    if canvas.size:
+        for part in polygons:
+            (_paint_edge if part.rule is PixelRule.EDGE else _paint_centre)(canvas, left, top, part)
+    return _mask_at(canvas, left, top, width, height)
+
+
+def box_mask(box: Box, width: int, height: int) -> Mask:
+    """The pixels of a box, rotated or not, in an image of ``width`` x ``height`` pixels: as CVAT paints it.
+
+    CVAT rounds the corners to two decimals, turns them about the centre, rounds again, and fills the polygon under the
+    EDGE rule (cvat/apps/dataset_manager/formats/transformations.py). Raises `DataError` where the size is no image's.
+    """
+    corners = np.array([box.x, box.y, box.x + box.width, box.y + box.height])
+    x0, y0, x1, y1 = np.clip(corners, -FAR, FAR).round(2).tolist()
+    ring = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    if box.rotation:
+        centre = np.array([x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2])
+        cos, sin = math.cos(math.radians(box.rotation)), math.sin(math.radians(box.rotation))
+        x, y = (ring - centre).T
+        ring = (centre + np.stack([cos * x - sin * y, sin * x + cos * y], axis=1)).round(2)
+    return polygon_mask([_polygon(ring, [], PixelRule.EDGE)], width, height)
+
+
+def shape_mask(shape: Shape, width: int, height: int) -> Mask:
+    """The pixels of any annotation's shape; a mask comes back as it is.
+
+    Raises `DataError` where a mask is of another size than ``width`` x ``height``, or the size is no image's.
+    """
+    if isinstance(shape, Box):
+        return box_mask(shape, width, height)
+    if isinstance(shape, tuple):
+        return polygon_mask(shape, width, height)
+    if (shape.width, shape.height) != (width, height):
+        raise DataError(f"a mask of {shape.width} x {shape.height} in an image of {width} x {height} pixels")
+    return shape
+
+
+def _check_size(width: int, height: int) -> None:
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise DataError(f"{width} x {height} pixels is no size of an image (1 to {MAX_PIXELS} pixels)")
+
+
+def _window(rings: Sequence[Ring], limits: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom (exclusive) of all pixels that the rings can touch under any rule, within ``limits``."""
+    if not rings:
+        return limits[0], limits[1], limits[0], limits[1]
+    low = np.floor(np.min([ring.min(axis=0) for ring in rings], axis=0)) - 1
+    high = np.ceil(np.max([ring.max(axis=0) for ring in rings], axis=0)) + 2
+    left, top = np.clip(low, limits[:2], limits[2:]).astype(int).tolist()
+    right, bottom = np.clip(high, limits[:2], limits[2:]).astype(int).tolist()
+    return left, top, right, bottom
+
+
+def _mask_at(bitmap: NDArray[Any], left: int, top: int, width: int, height: int) -> Mask:
+    """The nonzero pixels of a bitmap whose top left corner lies at (left, top) of the image."""
+    starts, lengths = runs.from_bitmap(bitmap)
+    if len(starts):
+        rows, columns = np.divmod(starts, np.int32(bitmap.shape[1]))
+        starts = np.asarray((rows + np.int32(top)) * np.int32(width) + (columns + np.int32(left)), np.int32)
+        starts.flags.writeable = False
+    return Mask.unchecked(width=width, height=height, starts=starts, lengths=lengths)
+
+
+# --- the centre rules -------------------------------------------------------------------------------------------------
+
+
+def _paint_centre(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
+    """Set the pixels of a polygon in the canvas, whose corner lies at (left, top) of the image."""
+    height, width = canvas.shape
+    high = np.array([width + NEAR, height + NEAR])
+    rings = [_indices(ring, part.rule) - (left, top) for ring in (part.exterior, *part.holes)]
+    near = [_nearby(ring, -NEAR, high).astype(np.int32) for ring in rings]
+    _cv2().fillPoly(canvas, near, 1)
+
+
+def _indices(ring: Ring, rule: PixelRule) -> Ring:
+    """The pixel indices that a centre rule takes vertices for."""
+    ring = np.clip(ring, -FAR, FAR)
+    return np.trunc(np.round(ring, 6)) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
+
+
+def _nearby(ring: Ring, low: int, high: Ints) -> Ring:
+    """A ring that runs along the borders of a rectangle wherever the given one leaves it, and is the same inside.
+
+    Edges are cut where they meet the lines of the rectangle, then all points are moved into it: that keeps the winding
+    about every point inside. A ring that does not leave it comes back untouched.
+    """
+    if (ring >= low).all() and (ring <= high).all():
+        return ring
+    step = np.roll(ring, -1, axis=0) - ring
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cuts = np.concatenate([(low - ring) / step, (high - ring) / step], axis=1)
+    cuts = np.sort(np.clip(np.nan_to_num(cuts), 0, 1), axis=1)
+    cuts = np.pad(cuts, ((0, 0), (1, 0)))
+    points = ring[:, None] + cuts[:, :, None] * step[:, None]
+    return np.rint(np.clip(points.reshape(-1, 2), low, high))
+
+
+# --- the edge rule ----------------------------------------------------------------------------------------------------
+
+
+def _paint_edge(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
+    """Set the pixels of a polygon in the canvas, whose corner lies at (left, top) of the image."""
+    limits = (left, top, left + canvas.shape[1], top + canvas.shape[0])
+    x0, y0, x1, y1 = _window([part.exterior], limits)
+    inside = _fill(part.exterior, x0, y0, x1, y1)
+    for hole in part.holes:
+        a, b, c, d = _window([hole], (x0, y0, x1, y1))
+        inside[b - y0 : d - y0, a - x0 : c - x0] &= ~_fill(hole, a, b, c, d)
+    canvas[y0 - top : y1 - top, x0 - left : x1 - left] |= inside
+
+
+def _fill(ring: Ring, left: int, top: int, right: int, bottom: int) -> Bitmap:
+    """The window's pixels inside a ring, 0 or 1: in each column, those below an odd number of crossings."""
+    height, width = bottom - top, right - left
+    odd = np.zeros((height + 1, width), np.uint8)
+    for columns, rows in _crossings(ring, left, right):
+        # sums wrap at 256, which keeps their parity
+        np.add.at(odd.reshape(-1), (np.clip(rows, top, bottom) - top) * width + (columns - left), np.uint8(1))
+    odd &= 1
+    return np.bitwise_xor.accumulate(odd[:-1], axis=0)
+
+
+def _crossings(ring: Ring, left: int, right: int) -> Iterator[tuple[Ints, Ints]]:
+    """Where a ring crosses the middles of the columns left..right-1: (columns, rows), the first row below the crossing.
+
+    As pycocotools has it: vertices move to a grid of fifths of a pixel, an edge becomes a chain of its points, and the
+    crossing is where the chain steps from 5 x column + 2 to 5 x column + 3.
+    """
+    start = np.trunc(5 * np.clip(ring, -FAR, FAR) + 0.5).astype(np.int64)
+    end = np.roll(start, -1, axis=0)
+    low, high = np.minimum(start[:, 0], end[:, 0]), np.maximum(start[:, 0], end[:, 0])
+    first = np.maximum((low + 2) // 5, left)  # the least column with 5 * column + 2 >= low
+    count = np.maximum(np.minimum((high - 3) // 5, right - 1) - first + 1, 0)
+    for some in _batches(count):
+        edge = np.repeat(some, count[some])
+        nth = np.arange(len(edge)) - np.repeat(np.cumsum(count[some]) - count[some], count[some])
+        columns = first[edge] + nth
+        yield columns, (_step(start[edge], end[edge], 5 * columns + 2) + 2) // 5
+
+
+def _batches(count: Ints) -> Iterator[NDArray[np.intp]]:
+    """Indices of the edges with crossings, in batches of about ``AT_ONCE`` crossings."""
+    some = np.flatnonzero(count)
+    total = np.cumsum(count[some])
+    if len(some):
+        yield from np.split(some, np.searchsorted(total, np.arange(AT_ONCE, total[-1], AT_ONCE)))
+
+
+def _step(start: Ints, end: Ints, x: Ints) -> Ints:
+    """The lesser y of the two points between which each edge's chain steps from x to x + 1, or back."""
+    size = np.abs(end - start)
+    steep = size[:, 0] < size[:, 1]
+    flip = np.where(steep, start[:, 1] > end[:, 1], start[:, 0] > end[:, 0])[:, None]
+    start, end = np.where(flip, end, start), np.where(flip, start, end)
+    y = np.empty(len(x), np.int64)
+    flat = ~steep
+    y[flat] = _step_flat(start[flat].T, end[flat].T, x[flat])
+    y[steep] = _step_steep(start[steep].T, end[steep].T, x[steep])
+    return y
+
+
+def _step_flat(start: Ints, end: Ints, x: Ints) -> Ints:
+    """Edges that advance by one in x: the lesser of the rounded y at x and x + 1."""
+    (xs, ys), (xe, ye) = start, end
+    slope = (ye - ys) / (xe - xs)
+    y = np.minimum(ys + slope * (x - xs) + 0.5, ys + slope * (x + 1 - xs) + 0.5)
+    return np.asarray(np.floor(y), np.int64)
+
+
+def _step_steep(start: Ints, end: Ints, x: Ints) -> Ints:
+    """Edges that advance by one in y: the last y before the rounded x changes from x to x + 1, or back."""
+    (xs, ys), (xe, ye) = start, end
+    slope = (xe - xs) / (ye - ys)
+    right = slope > 0
+    t = np.ceil((x + 0.5 - xs) / slope)  # the first step past the change, but for rounding
+    t += (xs + slope * t + 0.5 >= x + 1) != right
+    t -= (xs + slope * (t - 1) + 0.5 >= x + 1) == right
+    return np.asarray(ys + t - 1, np.int64)
+
+
+# --- mask -> polygon --------------------------------------------------------------------------------------------------
+
+
+def trace(mask: Mask, rule: PixelRule) -> tuple[Polygon, ...]:
+    """Polygons that mean exactly the mask's pixels: ``polygon_mask(trace(m, rule), m.width, m.height) == m``.
+
+    One polygon with its holes for each connected part (CENTRE: 8 neighbours, vertices on pixel indices; EDGE: 4
+    neighbours, simple rings along pixel corners without collinear points). An island in a hole is a part of its own. A
+    ring of one or two pixels repeats its last point. An empty mask gives no polygons. Raises `MissingDependencyError`
+    where OpenCV is needed and cannot be loaded.
+    """
+    if not len(mask.starts):
+        return ()
+    bitmap, x, y = mask.crop()
+    parts = _edge_parts(bitmap) if rule is PixelRule.EDGE else _centre_parts(bitmap)
+    at = np.array([x, y])
+    return tuple(_polygon(ring + at, [hole + at for hole in holes], rule) for ring, holes in parts)
+
+
+def _polygon(ring: NDArray[Any], holes: Sequence[NDArray[Any]], rule: PixelRule) -> Polygon:
+    return Polygon.unchecked(exterior=_frozen(ring), holes=tuple(_frozen(hole) for hole in holes), rule=rule)
+
+
+def _frozen(ring: NDArray[Any]) -> Ring:
+    """A read-only float64 copy of a ring with at least three points, the last one repeated where there are fewer."""
+    if len(ring) < 3:
+        ring = ring[np.minimum(np.arange(3), len(ring) - 1)]
+    frozen = np.array(ring, np.float64, order="C")
+    frozen.flags.writeable = False
+    return frozen
+
+
+def _centre_parts(bitmap: NDArray[np.bool_]) -> list[Part]:
+    cv2 = _cv2()
+    contours, tree = cv2.findContours(bitmap.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    parts: dict[int, Part] = {}
+    parents = tree.reshape(-1, 4)[:, 3].tolist()
+    for i, contour in enumerate(contours):
+        if parents[i] < 0:
+            parts[i] = (contour.reshape(-1, 2), [])
+    for i, contour in enumerate(contours):
+        if parents[i] >= 0:
+            parts[parents[i]][1].append(contour.reshape(-1, 2))
+    return list(parts.values())
+
+
+def _edge_parts(bitmap: NDArray[np.bool_]) -> list[Part]:
+    """The boundary as simple rings, each hole with the exterior of the part that surrounds it."""
+    width = bitmap.shape[1] + 1
+    outer: list[list[int]] = []
+    inner: list[list[int]] = []
+    for ring in _rings(bitmap):
+        y, x = divmod(min(ring), width)  # the pixel at a ring's first corner lies inside the ring
+        (outer if bitmap[y, x] else inner).append(ring)
+    parts: list[Part] = [(_points(ring, width), []) for ring in outer]
+    for i, ring in zip(_owners(bitmap, outer, inner), inner, strict=True):
+        parts[i][1].append(_points(ring, width))
+    return parts
+
+
+def _owners(bitmap: NDArray[np.bool_], outer: list[list[int]], inner: list[list[int]]) -> list[int]:
+    """For each hole the index of its exterior: the pixel above a hole's first corner belongs to the part around it."""
+    if len(outer) == 1 or not inner:
+        return [0] * len(inner)
+    _, label = _cv2().connectedComponents(bitmap.view(np.uint8), connectivity=4)
+    first = [divmod(min(ring), bitmap.shape[1] + 1) for ring in outer]
+    index = {int(label[y, x]): i for i, (y, x) in enumerate(first)}
+    return [index[int(label[y - 1, x])] for y, x in (divmod(min(ring), bitmap.shape[1] + 1) for ring in inner)]
+
+
+def _points(ring: list[int], width: int) -> Ints:
+    y, x = np.divmod(np.array(ring), width)
+    return np.stack([x, y], axis=1)
+
+
+def _rings(bitmap: NDArray[np.bool_]) -> Iterator[list[int]]:
+    """The boundary's simple rings as corners ``y * (width + 1) + x``, turns only, ordered by their first corner.
+
+    In a row of the boundary's corners, first and second, third and fourth ... are joined, and so they are in a column.
+    A corner where two pixels meet diagonally occurs twice there, once for each of them.
+    """
+    corners, down = _turns(bitmap)
+    y, x = np.divmod(corners, bitmap.shape[1] + 1)
+    order = np.argsort((x * (bitmap.shape[0] + 1) + y) * 2 + down)
+    mates = np.empty(len(order), np.int64)
+    mates[order[0::2]], mates[order[1::2]] = order[1::2], order[0::2]
+    corner, mate = corners.tolist(), mates.tolist()
+    seen = bytearray(len(corner) // 2)
+    for start in range(0, len(corner), 2):
+        loop, i = [], start
+        while not seen[i >> 1]:
+            seen[i >> 1] = 1
+            loop += [corner[i], corner[i ^ 1]]
+            i = mate[i ^ 1]
+        yield from _simple(loop) if loop else ()
+
+
+def _turns(bitmap: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
+    """The corners where the boundary turns, ascending; and of a corner's two occurrences, the one that goes down."""
+    pixels = np.pad(bitmap, 1)
+    nw, ne, sw, se = pixels[:-1, :-1], pixels[:-1, 1:], pixels[1:, :-1], pixels[1:, 1:]
+    double = (nw == se) & (ne == sw) & (nw != ne)
+    corners = np.flatnonzero((nw ^ ne ^ sw ^ se) | double)
+    corners = np.repeat(corners, 1 + double.reshape(-1)[corners])
+    first = np.flatnonzero(corners[1:] == corners[:-1])
+    falling = nw[np.divmod(corners[first], bitmap.shape[1] + 1)]  # the pair lies northwest and southeast
+    down = np.zeros(len(corners), np.bool_)
+    down[first], down[first + 1] = ~falling, falling
+    return corners, down
+
+
+def _simple(loop: list[int]) -> Iterator[list[int]]:
+    """A loop cut into rings that pass no corner twice."""
+    ring: list[int] = []
+    place: dict[int, int] = {}
+    for corner in loop:
+        if corner in place:
+            cut = place[corner]
+            piece, ring = ring[cut:], ring[:cut]
+            for old in piece:
+                del place[old]
+            yield piece
+        place[corner] = len(ring)
+        ring.append(corner)
+    yield ring
+
+
+# --- counts -----------------------------------------------------------------------------------------------------------
+
+
+def part_count(mask: Mask) -> int:
+    """The number of connected parts, diagonal neighbours included; 0 for an empty mask."""
+    return len(runs.components(mask.starts, mask.lengths, mask.width))
+
+
+def hole_count(mask: Mask) -> int:
+    """The number of holes: background that no path of direct neighbours connects with the outside."""
+    starts, width = mask.starts.astype(np.int64), mask.width
+    ends = starts + mask.lengths
+    row = starts // width * width
+    # Euler's number is runs minus contacts between runs of neighbouring rows
+    low, high = np.maximum(starts - 1, row) - width, np.minimum(ends + 1, row + width) - width
+    contacts = np.searchsorted(starts, high, side="left") - np.searchsorted(ends, low, side="right")
+    return part_count(mask) - len(starts) + int(contacts.sum())
+
+
+def _cv2() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        fix = "on Debian apt-get install libgl1 libglib2.0-0, or pip install opencv-python-headless instead"
+        raise MissingDependencyError(f"OpenCV cannot be loaded ({error})", fix=fix) from error
+    return cv2
