@@ -32,6 +32,7 @@ from maskconv.errors import (
 from maskconv.finding import Finding, Note, Report, Weight, Where
 from maskconv.losses import image_losses, label_losses
 from maskconv.model import AnnotatedImage, LabelMap
+from maskconv.options import Options
 from maskconv.plugin import Format, Head, Piece, Reader, Target, Writer
 from maskconv.stage import Stage
 
@@ -72,7 +73,7 @@ def convert(
     _one_of("on_loss", on_loss, ("warn", "fail", "ignore"))
     _one_of("on_error", on_error, ("fail", "skip"))
     result = report if isinstance(report, Report) else Report()
-    with _reader(source, from_, read or {}) as reader:
+    with _reader(source, from_, read or {}, result) as reader:
         head = reader.head(result.add)
         sink = _sink(target, to, write or {}, head.labels, result, overwrite=overwrite, source=Path(source))
         with sink:
@@ -240,6 +241,7 @@ def _sink(
 ) -> _Sink:
     path = Path(target)
     fmt = registry.by_name(to) if to else registry.by_target(path)
+    report.target_format = fmt.name
     if fmt.writer is None:
         raise UsageError(f"{fmt.name} can be read or checked, not written")
     writer = fmt.writer(fmt.writer.Options.parse(options, fmt.name, "write"))
@@ -266,10 +268,13 @@ def _guard(target: Target, fmt: Format, source: Path | None, *, overwrite: bool)
 
 
 @contextmanager
-def _reader(source: PathLike, from_: str | None, options: Mapping[str, Any]) -> Iterator[Reader[Any, Any]]:
+def _reader(
+    source: PathLike, from_: str | None, options: Mapping[str, Any], report: Report
+) -> Iterator[Reader[Any, Any]]:
     """An open reader for a path or standard input, closed in the end."""
     with _spooled(source) as path:
         fmt = registry.by_name(from_) if from_ else registry.sniff(path)
+        report.source_format = fmt.name
         if fmt.reader is None:
             text = f"this is {fmt.title}, which can be checked but holds no annotations"
             fix = f"check it with: maskconv validate {path}"
@@ -334,8 +339,9 @@ class ImageReader:
 @contextmanager
 def open_reader(source: PathLike, *, format: str | None = None, **options: Any) -> Iterator[ImageReader]:  # noqa: A002
     """Read a source image by image; ``options`` are the format's. Raises UsageError and SourceError."""
-    with _reader(source, format, options) as reader:
-        yield ImageReader(reader, Report())
+    report = Report()
+    with _reader(source, format, options, report) as reader:
+        yield ImageReader(reader, report)
 
 
 class ImageWriter:
@@ -385,22 +391,24 @@ def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Rep
     report = Report()
     with _spooled(path) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
+        report.source_format = fmt.name
         if fmt.check is not None:
+            (fmt.reader.Options if fmt.reader else Options).parse(options, fmt.name, "read")
             fmt.check(registry.probe(place), report.add)
             return report
-    with _reader(path, fmt.name, options) as reader:
-        try:
-            ImageReader(reader, report).check()
-        except SourceError as error:
-            report.add(as_finding(error))
+        with _reader(place, fmt.name, options, report) as reader:
+            try:
+                ImageReader(reader, report).check()
+            except SourceError as error:
+                report.add(as_finding(error))
     return report
 
 
-def info(path: PathLike, *, format: str | None = None) -> dict[str, Any]:  # noqa: A002
+def info(path: PathLike, *, format: str | None = None, **options: Any) -> dict[str, Any]:  # noqa: A002
     """What a source is and holds: format, labels with their instances, images, sizes. Reads all of it."""
     with _spooled(path) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
-        with open_reader(place, format=fmt.name) as images:
+        with open_reader(place, format=fmt.name, **options) as images:
             counts = dict.fromkeys(images.labels.names, 0)
             sizes: dict[str, int] = {}
             splits: dict[str, int] = {}
@@ -412,4 +420,6 @@ def info(path: PathLike, *, format: str | None = None) -> dict[str, Any]:  # noq
                     counts[annotation.label] = counts.get(annotation.label, 0) + 1
             report = images.report
     facts = {"path": str(path), "format": fmt.name, "images": report.images, "instances": report.instances}
-    return facts | {"labels": counts, "sizes": sizes, "splits": splits, "findings": report.to_dict()["findings"]}
+    found = report.to_dict()
+    facts |= {"labels": counts, "sizes": sizes, "splits": splits}
+    return facts | {"codes": found["codes"], "findings": found["findings"]}

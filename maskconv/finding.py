@@ -96,7 +96,8 @@ class Report:
     """The outcome of a run: counters, and the first 20 Findings of each code; memory does not grow with the data.
 
     ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds.
-    ``sink`` receives every Finding as it comes. ``next_steps`` say what the target's platform does next.
+    ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
+    ``next_steps`` say what the target's platform does next.
     """
 
     images: int = 0
@@ -106,6 +107,8 @@ class Report:
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
     next_steps: tuple[str, ...] = ()
+    source_format: str = ""
+    target_format: str = ""
 
     def add(self, finding: Finding) -> None:
         key = (finding.code, finding.weight)
@@ -126,9 +129,13 @@ class Report:
     @property
     def findings(self) -> list[Finding]:
         """The kept examples, heaviest first, in the order they were found."""
+        return [finding for tally in self.heaviest for finding in tally.examples]
+
+    @property
+    def heaviest(self) -> list[Tally]:
+        """The tallies, heaviest first, in the order they were begun."""
         order = list(Weight)
-        tallies = sorted(self.tallies.values(), key=lambda t: order.index(t.weight))
-        return [finding for tally in tallies for finding in tally.examples]
+        return sorted(self.tallies.values(), key=lambda t: order.index(t.weight))
 
     def count(self, weight: Weight) -> int:
         return sum(t.count for t in self.tallies.values() if t.weight is weight)
@@ -144,11 +151,11 @@ class Report:
         return self.count(Weight.DATA) > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        tallies = [
-            {"code": t.code, "weight": t.weight.value, "count": t.count, "amount": t.amount, "unit": t.unit}
-            | {"examples": [f.to_dict() for f in t.examples]}
-            for t in self.tallies.values()
-        ]
+        """Plain values for JSON: counters, ``codes`` with what was counted for each, ``findings`` with the examples."""
         names = ("images", "instances", "images_written", "instances_written")
-        return {name: getattr(self, name) for name in names} | {"findings": tallies}
+        codes = [
+            {"code": t.code, "weight": t.weight.value, "count": t.count, "amount": t.amount, "unit": t.unit}
+            for t in self.heaviest
+        ]
+        findings = [finding.to_dict() for finding in self.findings]
+        return {name: getattr(self, name) for name in names} | {"codes": codes, "findings": findings}
