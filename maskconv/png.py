@@ -113,13 +113,49 @@ def _scan(contents: Contents) -> RunMap:
     """An 8-bit PNG that is not interlaced, by its run boundaries."""
     header, rows = contents.header, contents.rows
     stride = 1 + header.row_bytes(header.width)
-    differences = bytes(rows[::stride]).count(1) == header.height
-    if not differences:
-        rows = _plain(rows.reshape(-1, stride), header.bpp)
-    starts, y, fresh = _boundaries(rows if differences else _changes(rows, header.bpp, stride), header, stride)
-    at = starts * header.bpp + y + 1
-    values = _sums(rows, at, fresh, header) if differences else _pixels(rows, at, header)
-    return _image(header, starts, values)
+    if bytes(rows[::stride]).count(1) == header.height and header.width <= _WIDEST:
+        return _image(header, *_from_differences(rows, header, stride))
+    return _image(header, *_from_plain(_plain(rows.reshape(-1, stride), header.bpp), header, stride))
+
+
+def _nonzero(data: Bytes) -> tuple[NDArray[np.intp], Bytes]:
+    """The positions of nonzero bytes, where they are few, and the bytes: whole words are looked at first."""
+    whole = len(data) & ~7
+    words = data[:whole].view(np.uint64)
+    hits = np.flatnonzero(words != 0)
+    near = words.take(hits).view(np.uint8)
+    inside = np.flatnonzero(near.view(np.bool_))
+    shift = (hits - np.arange(len(hits))) << 3
+    rest = np.flatnonzero(data[whole:])
+    at, found = inside + shift.take(inside >> 3), near.take(inside)
+    return (np.concatenate((at, rest + whole)), np.append(found, data[whole:][rest])) if len(rest) else (at, found)
+
+
+# A row's differences add up in lanes of 21 bits, one a channel: enough for this many pixels. Alpha's would begin at bit 63,
+# where it disturbs nobody.
+_LANE = 21
+_WIDEST = (1 << _LANE) // 255
+
+
+def _from_differences(rows: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Starts and values of runs, from rows that all have filter SUB: values are sums of differences."""
+    at, steps = _nonzero(rows)
+    y = at // stride
+    heads = np.flatnonzero(at == y * stride)  # filter bytes, never 0: each row's first entry
+    at -= y + 1
+    at[heads] += 1  # they stand for the row's first pixel
+    pixel = at // header.bpp
+    channel = at - pixel * header.bpp
+    sums = np.add.accumulate(steps.astype(np.int64) << (channel * _LANE))
+    last = np.append(np.flatnonzero(pixel[1:] != pixel[:-1]), len(pixel) - 1)
+    return pixel.take(last), _unlane(sums.take(last) - sums.take(heads).take(y.take(last)), header)
+
+
+def _unlane(sums: NDArray[np.int64], header: Header) -> NDArray[np.int64]:
+    """Sums in lanes -> packed values."""
+    if header.channels < 3:
+        return sums & 0xFF
+    return (sums & 0xFF) << 16 | (sums >> (_LANE - 8) & 0xFF00) | (sums >> 2 * _LANE & 0xFF)
 
 
 def _plain(rows: Bytes, bpp: int) -> Bytes:
@@ -130,69 +166,31 @@ def _plain(rows: Bytes, bpp: int) -> Bytes:
     return plain.reshape(-1)
 
 
-def _changes(rows: Bytes, bpp: int, stride: int) -> Bytes:
-    """Nonzero where a byte of unfiltered rows differs from the pixel on the left, and at each row's filter byte."""
+def _from_plain(rows: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Starts and values of runs, from unfiltered rows: where a byte differs from the pixel on the left."""
+    bpp = header.bpp
     changes = np.zeros(len(rows), np.bool_)
     np.not_equal(rows[bpp:], rows[:-bpp], out=changes[bpp:])
     changes[::stride] = True
-    return changes.view(np.uint8)
-
-
-def _nonzero(data: Bytes) -> NDArray[Any]:
-    """The positions of nonzero bytes, where they are few: whole words are looked at first."""
-    words = data[: len(data) & ~7].view(np.uint64)
-    hits = np.flatnonzero(words != 0)
-    inside = np.flatnonzero(words[hits].view(np.bool_))
-    found = (hits << 3)[inside >> 3] + (inside & 7)
-    rest = np.flatnonzero(data[len(data) & ~7 :]) + (len(data) & ~7)
-    return np.concatenate((found, rest)) if len(rest) else found
-
-
-def _boundaries(changes: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Where runs start, the rows they are in, and which of them come first in their row."""
-    at = _nonzero(changes)
+    at = _nonzero(changes.view(np.uint8))[0]
     y = at // stride
-    x = np.maximum(at - y * stride - 1, 0) // header.bpp  # the filter byte stands for the row's first pixel
-    starts = y * header.width + x
-    keep = np.empty(len(starts), np.bool_)
-    keep[0] = True
-    np.not_equal(starts[1:], starts[:-1], out=keep[1:])
-    return starts[keep], y[keep], np.flatnonzero(x[keep] == 0)
+    pixel = np.maximum(at - y * stride - 1, 0) // bpp + y * header.width
+    last = np.append(np.flatnonzero(pixel[1:] != pixel[:-1]), len(pixel) - 1)
+    pixel = pixel.take(last)
+    at = pixel * bpp + y.take(last) + 1
+    if header.channels < 3:
+        return pixel, rows.take(at)
+    return pixel, pack(np.stack((rows.take(at), rows.take(at + 1), rows.take(at + 2)), axis=-1))
 
 
-def _lanes(header: Header) -> tuple[tuple[int, int], ...]:
-    """``(channel, byte of the packed value)`` for the channels that are kept."""
-    return ((0, 2), (1, 1), (2, 0)) if header.channels > 2 else ((0, 0),)
-
-
-def _pixels(rows: Bytes, at: NDArray[Any], header: Header) -> Packed:
-    """The packed pixels at byte positions ``at`` of unfiltered rows."""
-    lanes = np.zeros((len(at), 4), np.uint8)
-    for channel, lane in _lanes(header):
-        lanes[:, lane] = rows[at + channel]
-    return lanes.view("<u4").reshape(-1).astype(np.uint32, copy=False)
-
-
-def _sums(rows: Bytes, at: NDArray[Any], fresh: NDArray[Any], header: Header) -> Packed:
-    """The packed pixels at byte positions ``at`` of rows with filter SUB: sums of differences since the row's start."""
-    lanes = np.zeros((len(at), 4), np.uint8)
-    for channel, lane in _lanes(header):
-        np.add.accumulate(rows[at + channel], out=lanes[:, lane])
-    before = np.zeros((len(fresh), 4), np.uint8)
-    before[1:] = lanes[fresh[1:] - 1]
-    lanes -= np.repeat(before, np.diff(fresh, append=len(at)), axis=0)
-    return lanes.view("<u4").reshape(-1).astype(np.uint32, copy=False)
-
-
-def _image(header: Header, starts: NDArray[Any], values: Packed) -> RunMap:
+def _image(header: Header, starts: NDArray[Any], values: NDArray[Any]) -> RunMap:
     if header.channels in (2, 4):  # neighbours may have differed in alpha alone
         keep = np.append(True, values[1:] != values[:-1]) | (starts % header.width == 0)
         starts, values = starts[keep], values[keep]
-    kept: Values = values if header.channels > 2 else values.astype(np.uint16)
-    kept.flags.writeable = False
-    offsets = starts.astype(np.int32)
-    offsets.flags.writeable = False
-    return RunMap(header.width, header.height, offsets, kept)
+    values = values.astype(np.uint32 if header.channels > 2 else np.uint16)
+    starts = starts.astype(np.int32)
+    values.flags.writeable = starts.flags.writeable = False
+    return RunMap(header.width, header.height, starts, values)
 
 
 # --- encoding ---------------------------------------------------------------------------------------------------------
@@ -211,6 +209,11 @@ def _give_back(scratch: Bytes) -> None:
     """Only after every byte is zero again."""
     if len(scratch) <= _KEEP:
         _local.scratch = scratch
+
+
+def _lanes(header: Header) -> tuple[tuple[int, int], ...]:
+    """``(channel, byte of the packed value)``."""
+    return ((0, 2), (1, 1), (2, 0)) if header.channels > 2 else ((0, 0),)
 
 
 def encode_rgb(image: RunMap) -> bytes:
@@ -331,14 +334,12 @@ def unpack(packed: ArrayLike) -> Bytes:
     return np.stack((wide >> 16, wide >> 8, wide), axis=-1).astype(np.uint8)
 
 
-def _voc_tables(bits: list[tuple[int, int]]) -> NDArray[np.uint32]:
-    """(3, 256): what each byte of a value, lowest first, contributes when bit ``a`` moves to bit ``b`` for (a, b)."""
-    bytes_ = np.arange(256, dtype=np.uint32)
-    tables = np.zeros((3, 256), np.uint32)
+def _voc_tables(bits: list[tuple[int, int]]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """What the lower 16 bits (65536,) and the upper 8 (256,) of a value contribute when bit a moves to bit b for (a, b)."""
+    parts = np.zeros((3, 256), np.uint32)
     for a, b in bits:
-        tables[a // 8] |= (bytes_ >> np.uint32(a % 8) & 1) << np.uint32(b)
-    tables.flags.writeable = False
-    return tables
+        parts[a // 8] |= (np.arange(256, dtype=np.uint32) >> np.uint32(a % 8) & 1) << np.uint32(b)
+    return (parts[1][:, None] | parts[0]).reshape(-1), parts[2]
 
 
 # bit 3 j + c of an index is bit 7 - j of channel c (red, green, blue); red is the highest byte of a packed colour
@@ -347,20 +348,23 @@ _TO_COLOR = _voc_tables(_BITS)
 _TO_INDEX = _voc_tables([(b, a) for a, b in _BITS])
 
 
-def _by_bytes(tables: NDArray[np.uint32], values: ArrayLike) -> Packed:
-    wide = np.asarray(values, np.uint32)
-    mixed: Packed = tables[0][wide & 255] | tables[1][wide >> 8 & 255] | tables[2][wide >> 16 & 255]
-    return mixed
+def _move_bits(tables: tuple[NDArray[np.uint32], NDArray[np.uint32]], values: ArrayLike) -> Packed:
+    wide = np.asarray(values).astype(np.intp)  # what `take` wants
+    moved: Packed = tables[0].take(wide & 0xFFFF) | tables[1].take(wide >> 16)
+    return moved
 
 
 def voc_packed(indices: ArrayLike) -> Packed:
-    """The Pascal VOC colour map: indices 0..2**24-1 -> 0xRRGGBB. A bijection; `voc_index` is its inverse."""
-    return _by_bytes(_TO_COLOR, indices)
+    """The Pascal VOC colour map: indices 0..2**24-1 -> 0xRRGGBB. A bijection; `voc_index` is its inverse.
+
+    Raises IndexError for larger indices.
+    """
+    return _move_bits(_TO_COLOR, indices)
 
 
 def voc_index(packed: ArrayLike) -> Packed:
     """The index of each colour 0xRRGGBB in the Pascal VOC colour map."""
-    return _by_bytes(_TO_INDEX, packed)
+    return _move_bits(_TO_INDEX, packed)
 
 
 def voc_colors(n: int) -> Bytes:

@@ -152,12 +152,6 @@ def bbox(starts: Ints, lengths: Ints, width: int) -> tuple[int, int, int, int]:
 # --- one label image --------------------------------------------------------------------------------------------------
 
 
-def _order(values: Values) -> tuple[NDArray[np.intp], Values]:
-    """The stable order that sorts ``values``, and the sorted values."""
-    order = np.argsort(_narrow(values), kind="stable")
-    return order, values[order]
-
-
 def _narrow(values: Values) -> NDArray[Any]:
     """Keys in the same order as ``values``, 16 bits wide where possible: numpy sorts those four times as fast."""
     if values.dtype.itemsize <= 2:
@@ -174,17 +168,17 @@ def group(starts: Ints, lengths: Ints, values: Values, skip: int | None = None) 
     ``starts``, ``lengths`` and ``values`` have equal length; ``skip`` is a value to leave out (the background). The
     runs are read-only slices of one sorted array, in their original order.
     """
-    if skip is not None:
-        keep = np.flatnonzero(values != skip)
-        starts, lengths, values = starts[keep], lengths[keep], values[keep]
-    order, ordered = _order(values)
-    if not len(ordered):
-        return _frozen(ordered), []
-    cuts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
-    starts, lengths = _frozen(starts[order]), _frozen(lengths[order])
-    bounds = [0, *cuts.tolist(), len(ordered)]
-    runs = [(starts[a:b], lengths[a:b]) for a, b in pairwise(bounds)]
-    return _frozen(ordered[np.asarray(bounds[:-1])]), runs
+    keep = None if skip is None else np.flatnonzero(values != skip)
+    kept = values if keep is None else values.take(keep)
+    if not len(kept):
+        return _frozen(values[:0].copy()), []
+    order = np.argsort(_narrow(kept), kind="stable")
+    ordered = kept.take(order)
+    bounds = [0, *(np.flatnonzero(ordered[1:] != ordered[:-1]) + 1).tolist(), len(ordered)]
+    if keep is not None:
+        order = keep.take(order)
+    starts, lengths = _frozen(starts.take(order)), _frozen(lengths.take(order))
+    return _frozen(ordered.take(bounds[:-1])), [(starts[a:b], lengths[a:b]) for a, b in pairwise(bounds)]
 
 
 def lookup(image: RunMap, offsets: NDArray[Any]) -> Values:
