@@ -193,7 +193,7 @@ _EACH: tuple[_Kind, ...] = (  # the same, how each line looks
     ("a list of 'name: id'", r"[^:]+:[ \t]*\d+", r"([^:\n]+)"),
 )
 _JSON = ("JSON", "", r"\"(?:name|label)\"\s*:\s*\"([^\"\n]+)")
-_CSV = ("CSV", "", r"([^,;\t\n]*[^\W\d][^,;\t\n]*)")
+_CSV = ("CSV", "", "")
 _NAMES = ("a list of names, one per line", "", r"(.+)")
 _EMPTY = ("empty", "", "")
 
@@ -208,11 +208,11 @@ def _kind(text: str) -> _Kind | None:
     lines = [line[:300] for line in _significant(text, 300)]
     if not lines:
         return _EMPTY
+    if lines[0][0] in "{[" and _is_json(text):
+        return _JSON
     if _HEADER.search(text[:1000]) or sum(map(_resembles, lines)) * 2 >= len(lines):
         return None
     head = "\n".join(lines)
-    if text.lstrip()[:1] in {"{", "["} and _is_json(text, lines[0]):
-        return _JSON
     whole = (kind for kind in _WHOLE if re.search(kind[1], head))
     each = (kind for kind in _EACH if all(re.fullmatch(kind[1], line) for line in lines))
     return next(whole, None) or next(each, None) or _plain_list(lines)
@@ -229,8 +229,9 @@ def _resembles(line: str) -> bool:
     return len(fields) > 3 or (len(fields) > 1 and _guess_color(fields[1]) is not None)
 
 
-def _is_json(text: str, first: str) -> bool:
-    for part in (text, first):
+def _is_json(text: str) -> bool:
+    """All of it, or the first line of several."""
+    for part in (text, text.lstrip().partition("\n")[0]):
         try:
             return isinstance(json.loads(part), dict | list)
         except (ValueError, RecursionError):
@@ -261,20 +262,25 @@ def _foreign(text: str, log: Log) -> bool:
             fix="write one line per class as name:r,g,b::, background:0,0,0:: first, or remove the file",
         )
         return True
-    name = re.search(kind[2], "\n".join(_significant(text, 300)))
-    example = re.sub(r"[:\s'\"]+", " ", name[1])[:40].strip() if name else ""
+    example = _first_name(kind[2], text)
     message = f"this is not CVAT's label map but looks like {kind[0]}; CVAT refuses it"
-    fix = (
-        f"write one line per class as name:r,g,b::, such as background:0,0,0:: and {plain(example or 'car')}:128,0,0::"
-    )
+    fix = f"write one line per class as name:r,g,b::, such as background:0,0,0:: and {example}:128,0,0::"
     log("other-format", message, fix=fix)
     return True
+
+
+def _first_name(pattern: str, text: str) -> str:
+    found = re.search(pattern, "\n".join(_significant(text, 300))) if pattern else None
+    name = re.sub(r"[:\s'\"]+", " ", found[1])[:40].strip() if found else ""
+    return plain(name) if name and name.casefold() != "background" else "car"
 
 
 _WIDE_COLON = "\uff1a"
 _HEADER = re.compile(r"(?im)^\s*#\s*label\s*:\s*colou?r")
 _BARE_HEADER = re.compile(r"(?i)labels?\s*:\s*colou?r[\w ()]*:.*parts\s*:\s*actions")
-_COMMENT = re.compile(r"(?:^|\s)#")
+_COMMENT = re.compile(r"(?i)\s(#)(?!(?:[0-9a-f]{3}){1,2}\s*(?::|$))")  # but not a colour such as #ff0000
+_FOURTH = re.compile(r"[^:]*:[^:]*:[^:]*:\s*(#)")
+_BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _INDEX = re.compile(r"(?i)\bindex\s*[:=]?\s*(\d{1,9})\b")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 _HEX = re.compile(r"(?i)(?:#|0x)([0-9a-f]{3}|[0-9a-f]{6})")
@@ -351,13 +357,15 @@ class _Lines:
             self.log("commented-label", message, number, fix="remove the '#' if the label is wanted")
 
     def _label(self, number: int, line: str) -> None:
-        fields, comment = _split(line)
+        wide = line.count(":") < 3 and _WIDE_COLON in line
+        fields, comment = _split(line.replace(_WIDE_COLON, ":") if wide else line)
         code, fixed = _arrange(fields)
+        code = "fields" if wide else code
         if fixed[0].strip(". …") == "" and len(fields) == 1:
             self._ellipsis(number, line)
             return
         if code:
-            self._malformed(code, number, line, len(fields), fixed)
+            self._malformed(code, number, line, len(line.split(":")) if wide else len(fields), fixed)
         entry = Entry(number, fixed[0], fixed[0].strip(), fixed[1], None)
         entry.parts, entry.actions = _words(fixed[2]), _words(fixed[3])
         self.entries.append(entry)
@@ -369,7 +377,7 @@ class _Lines:
     def _ellipsis(self, number: int, line: str) -> None:
         message = f'{show(line)} is an ellipsis, not a label; CVAT refuses the file ("wrong number of fields")'
         at = len(self.entries)
-        fix = f"write a line for every index it stands for, such as _dummy{at}:{at},{at},{at}::, or remove it"
+        fix = f"write a line for every index it stands for, such as {_filler(at)}, or remove it"
         self.log("fields", message, number, fix=fix)
         self.usable = False
 
@@ -382,8 +390,11 @@ class _Lines:
             )
         else:
             what = 'has a colour between colons where CVAT reads three integers r,g,b ("wrong color")'
-        name = fixed[0].strip().replace(":", "_")
-        self.log(code, f"{show(line)} {what}", number, fix=_corrected([name, *fixed[1:]]))
+        fix = _corrected([fixed[0].strip().replace(":", "_"), *fixed[1:]])
+        if count > 4 and (found := _BREAK.search(line)):
+            fix = f"break the line at {show(found[0])}, which ends no line for CVAT"
+            self.usable = False
+        self.log(code, f"{show(line)} {what}", number, fix=fix)
 
     def _name(self, entry: Entry, fields: list[str]) -> None:
         name, line = entry.name, entry.line
@@ -439,7 +450,7 @@ class _Lines:
             if shift == self.shift[0]:
                 fix = f"see line {self.shift[1]}: the same {abs(shift)} off"
             elif shift > 0:
-                fix = f"write {index} in the comment, or insert {shift} filler lines such as _dummy{index}:{index},{index},{index}::"
+                fix = f"write {index} in the comment, or insert {shift} filler line{'s' * (shift > 1)} such as {_filler(index)}"
             else:
                 fix = f"write {index} in the comment, and in the masks if they have {said}"
             self.log("index-comment", message, entry.line, fix=fix)
@@ -455,32 +466,39 @@ class _Lines:
             self.log("inline-comment", message, self.comments[0], amount=len(self.comments), unit="lines")
         self.usable &= check_names(self.entries, self.log)
         check_parts(self.entries, self.log)
-        check_colors(self.entries, self.log, gray=self.indexed)
+        check_colors(self.entries, self.log, black_needed=self.usable and not self.indexed)
         return LabelMap(labels=tuple(_labels(self.entries))) if self.usable else None
 
 
 def _split(line: str) -> tuple[list[str], str]:
     """The fields, and the comment behind them."""
-    fields = line.split(":", 3)
-    if len(fields) < 3 and _WIDE_COLON in line:
-        fields = line.replace(_WIDE_COLON, ":").split(":", 3)
-    found = _COMMENT.search(fields[-1]) if len(fields) > 1 else None
-    comment = fields[-1][found.end() :] if found and (len(fields) > 2 or found.start()) else ""
-    if found and comment:
-        fields[-1] = fields[-1][: found.start()]
-    return fields[:3] + (fields[3].split(":") if len(fields) == 4 else []), comment
+    if "#" not in line:
+        return line.split(":"), ""
+    start = line.find(":") + 1
+    found = [m for m in (_FOURTH.match(line), _COMMENT.search(line, start) if start else None) if m]
+    if not found:
+        return line.split(":"), ""
+    place = min(m.start(1) for m in found)
+    return line[:place].rstrip().split(":"), line[place + 1 :]
 
 
 def _arrange(fields: list[str]) -> tuple[str, list[str]]:
     """What is wrong with the fields, and four fields as they are meant."""
+    if len(fields) == 4 and (not fields[1] or _triple(fields[1])):
+        return "", fields
     place = next((i for i, text in enumerate(fields[1:], 1) if _triple(text)), 0)
-    if place > 1 and (len(fields) != 4 or fields[1]):
+    if place > 1:
         return "name-colon", _four([":".join(fields[:place]), *fields[place:]])
     if len(fields) >= 4 and all(text.strip().isdecimal() for text in fields[1:4]):
         return "color-syntax" if len(fields) == 4 else "fields", _four([fields[0], ",".join(fields[1:4]), *fields[4:]])
     if len(fields) != 4:
         return "fields", _four([*fields, "?"] if len(fields) == 1 else fields)
     return "", fields
+
+
+def _filler(index: int) -> str:
+    color = (index, index, index) if index < 256 else voc_color(index)
+    return f"_dummy{index}:{rgb(color)}::"
 
 
 def _four(fields: list[str]) -> list[str]:
@@ -506,4 +524,4 @@ def _labels(entries: list[Entry]) -> Iterator[Label]:
         name = entry.raw if entry.name != entry.raw and entry.name in taken else entry.name
         taken.add(name)
         parts, actions = tuple(filter(None, entry.parts)), tuple(filter(None, entry.actions))
-        yield Label(name=name, color=entry.color, parts=parts, actions=actions)
+        yield Label.unchecked(name=name, color=entry.color, id=None, parts=parts, actions=actions)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from maskconv.finding import Finding, Note, Weight, Where
 
-__all__ = ["CODES", "Entry", "Log", "Rule", "check_colors", "check_names", "check_parts", "show", "voc_color"]
+__all__ = ["CODES", "Entry", "Log", "Rule", "check_colors", "check_names", "check_parts", "show", "table", "voc_color"]
 
 Color = tuple[int, int, int]
 BLACK: Color = (0, 0, 0)
@@ -88,7 +88,7 @@ CODES: Mapping[str, Rule] = {
         E, "a colour is not three integers `r,g,b`", 'refuses the file ("wrong color")', "write `r,g,b`"
     ),
     "labelmap-color-range": Rule(
-        E, "a colour has a value outside 0..255", "accepts it; no pixel ever matches", "write values of 0..255"
+        D, "a colour has a value outside 0..255", "accepts it; no pixel ever matches", "write values of 0..255"
     ),
     "labelmap-color-blank": Rule(
         W, "some labels have no colour, others have", "gives them none: RGB masks cannot hold them", "write a colour"
@@ -139,7 +139,7 @@ CODES: Mapping[str, Rule] = {
         "add `background:0,0,0::`",
     ),
     "labelmap-part": Rule(
-        E,
+        D,
         "a part is blank or has a label's name",
         "makes a label of each part and fails (AssertionError)",
         "remove or rename the part",
@@ -174,6 +174,12 @@ class Log:
         rule = CODES[f"labelmap-{code}"]
         where = Where(path=self.path, member=self.member, line=line)
         self.note(Finding(f"labelmap-{code}", rule.weight, message, where, amount, unit, fix or rule.fix))
+
+
+def table() -> str:
+    """The codes as a Markdown table, for docs/labelmap.md."""
+    rows = [f"| `{c}` | {r.weight.value} | {r.cause} | {r.cvat} | {r.fix} |" for c, r in CODES.items()]
+    return "\n".join(["| code | weight | the file | CVAT | what to do |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def show(text: str, limit: int = 80) -> str:
@@ -257,7 +263,7 @@ def check_parts(entries: Sequence[Entry], log: Log) -> None:
                 log("part", message, entry.line, fix=f"remove the part from {show(entry.name)} or rename it")
 
 
-def check_colors(entries: Sequence[Entry], log: Log, *, gray: bool) -> None:
+def check_colors(entries: Sequence[Entry], log: Log, *, black_needed: bool) -> None:
     """Blank, equal and nearly equal colours, and what is black; fills in VOC colours where all are blank."""
     if all(not entry.color_text for entry in entries):
         _fill(entries, log)
@@ -265,12 +271,12 @@ def check_colors(entries: Sequence[Entry], log: Log, *, gray: bool) -> None:
         _blanks(entries, log)
     by_color: dict[Color, Entry] = {}
     for entry in entries:
-        if entry.color is not None and (first := by_color.setdefault(entry.color, entry)) is not entry:
+        if entry.color is not None and (first := by_color.setdefault(entry.color, entry)).raw != entry.raw:
             _same_color(entry, first, log)
     for entry, other in _neighbours(by_color):
         message = f"the colours of {show(entry.name)} and {show(other.name)} on line {other.line} differ by 1 at most"
         log("near-color", f"{message}; CVAT takes them as different", entry.line, fix="look which one the masks have")
-    _background(entries, by_color.get(BLACK), log, gray=gray)
+    _background(entries, by_color.get(BLACK), log, black_needed=black_needed)
 
 
 def _fill(entries: Sequence[Entry], log: Log) -> None:
@@ -285,7 +291,8 @@ def _blanks(entries: Sequence[Entry], log: Log) -> None:
     for index, entry in enumerate(entries):
         if not entry.color_text:
             color = voc_color(index)
-            example = f", such as {plain(entry.name)}:{rgb(color)}::" if color not in taken else ""
+            free = color not in taken and (color != BLACK or entry.name == BACKGROUND)
+            example = f", such as {plain(entry.name)}:{rgb(color)}::" if free else ""
             message = (
                 f"{show(entry.name)} has no colour while other labels have; CVAT gives it none, so that no RGB mask"
             )
@@ -305,24 +312,29 @@ def _same_color(entry: Entry, first: Entry, log: Log) -> None:
 
 
 def _neighbours(by_color: Mapping[Color, Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """Pairs of labels whose colours differ by 1 at most in each channel; greys are the document's own fillers."""
-    known = {r << 20 | g << 10 | b: entry for (r, g, b), entry in by_color.items() if not r == g == b}
-    greys = {r << 20 | g << 10 | b: entry for (r, g, b), entry in by_color.items() if r == g == b}
-    everything = known | greys
-    for step in _STEPS:
-        for code in [c for c in known if c + step in everything]:
-            pair = sorted((known[code], everything[code + step]), key=lambda entry: entry.line)
-            if step > 0 or code + step in greys:
-                yield pair[1], pair[0]
+    """For each label one whose colour differs by 1 at most in each channel; greys are the document's own fillers."""
+    codes = {r << 20 | g << 10 | b: entry for (r, g, b), entry in by_color.items()}
+    greys = {r << 20 | g << 10 | b for r, g, b in by_color if r == g == b}
+    vivid = codes.keys() - greys
+    pairs = [(code, code + step) for step in _STEPS for code in vivid if code + step in codes]
+    pairs += [(code, code + step) for step in _STEPS for code in greys if code + step in vivid]
+    told: set[int] = set()
+    for pair in pairs:
+        other, entry = sorted((codes[code] for code in pair), key=lambda entry: entry.line)
+        if entry.line not in told and entry.raw != other.raw:
+            told.add(entry.line)
+            yield entry, other
 
 
-_STEPS = [r * (1 << 20) + g * (1 << 10) + b for r in (-1, 0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1) if r or g or b]
+_STEPS = [
+    step for r in (0, 1) for g in (-1, 0, 1) for b in (-1, 0, 1) if (step := r * (1 << 20) + g * (1 << 10) + b) > 0
+]
 
 
-def _background(entries: Sequence[Entry], black: Entry | None, log: Log, *, gray: bool) -> None:
+def _background(entries: Sequence[Entry], black: Entry | None, log: Log, *, black_needed: bool) -> None:
     named = next((entry for entry in entries if entry.name == BACKGROUND), None)
     if named is None:
-        _unnamed(entries, black, log, gray=gray)
+        _unnamed(entries, black, log, black_needed=black_needed)
         return
     if named.color not in {BLACK, None}:
         message = "'background' is not 0,0,0; CVAT reads black pixels as "
@@ -335,13 +347,13 @@ def _background(entries: Sequence[Entry], black: Entry | None, log: Log, *, gray
         log("background-not-first", f"{message} masks when it writes such a set", named.line)
 
 
-def _unnamed(entries: Sequence[Entry], black: Entry | None, log: Log, *, gray: bool) -> None:
+def _unnamed(entries: Sequence[Entry], black: Entry | None, log: Log, *, black_needed: bool) -> None:
     if black is not None:
         message = (
             f"0,0,0 belongs to {show(black.name)} and no label is named 'background'; CVAT reads unlabelled pixels as"
         )
         log("black-label", f"{message} {show(black.name)}", black.line, fix="nothing to do if it is the background")
-    elif not gray and all(entry.color or not entry.color_text for entry in entries):
+    elif black_needed and all(entry.color or not entry.color_text for entry in entries):
         message = 'no label has the colour 0,0,0; CVAT\'s import of RGB masks fails with "Undeclared color (0, 0, 0)"'
         fix = "add the line background:0,0,0:: (at the end if the masks are grayscale: the order is the index)"
         log("no-black", message, fix=fix)
