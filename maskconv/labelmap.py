@@ -372,7 +372,7 @@ class _Lines:
         self._name(entry, fixed)
         self._color(entry, line, fixed, silent=code == "color-syntax" or (code == "fields" and fixed[1] == "?"))
         if comment:
-            self._comment(entry, comment, fixed)
+            self._comment(entry, line, comment, fixed)
 
     def _ellipsis(self, number: int, line: str) -> None:
         message = f'{show(line)} is an ellipsis, not a label; CVAT refuses the file ("wrong number of fields")'
@@ -385,9 +385,8 @@ class _Lines:
         if code == "name-colon":
             what = f"has a ':' in the name {show(fixed[0])}, which no label of this format can have"
         elif code == "fields":
-            what = (
-                f'has {count} field{"s" * (count > 1)} where CVAT reads four between colons ("wrong number of fields")'
-            )
+            what = f"has {count} field{'s' * (count > 1)} where CVAT reads four between colons"
+            what += "" if line.count(":") == 3 else ' ("wrong number of fields")'
         else:
             what = 'has a colour between colons where CVAT reads three integers r,g,b ("wrong color")'
         fix = _corrected([fixed[0].strip().replace(":", "_"), *fixed[1:]])
@@ -429,9 +428,10 @@ class _Lines:
         else:
             entry.color = color
 
-    def _comment(self, entry: Entry, comment: str, fields: list[str]) -> None:
+    def _comment(self, entry: Entry, line: str, comment: str, fields: list[str]) -> None:
         if ":" in comment:
-            message = f"the comment {show('#' + comment)} has a ':'; CVAT refuses the file (\"wrong number of fields\")"
+            does = "takes it as fields" if line.count(":") == 3 else 'refuses the file ("wrong number of fields")'
+            message = f"the comment {show('#' + comment)} has a ':'; CVAT {does}"
             fix = f"{_corrected(fields)} and put the comment on a line of its own"
             self.log("comment-colon", message, entry.line, fix=fix)
         else:

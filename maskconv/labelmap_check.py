@@ -139,7 +139,7 @@ CODES: Mapping[str, Rule] = {
         "add `background:0,0,0::`",
     ),
     "labelmap-part": Rule(
-        D,
+        E,
         "a part is blank or has a label's name",
         "makes a label of each part and fails (AssertionError)",
         "remove or rename the part",

@@ -75,7 +75,13 @@ CASES: dict[str, list[tuple[bytes | str, int | None, str, str]]] = {
         (BLACK + "a:b:1,2,3:\n", 2, "':' in the name 'a:b'", "write a_b:1,2,3::"),
     ],
     "labelmap-comment-colon": [
-        (BLACK + "a:1,2,3:: # index: 1\n", 2, "'# index: 1' has a ':'", "write a:1,2,3:: and put")
+        (
+            BLACK + "a:1,2,3: # part: 1\n",
+            2,
+            "'# part: 1' has a ':'; CVAT takes it as fields",
+            "write a:1,2,3:: and put",
+        ),
+        (BLACK + "a:1,2,3:: # index: 1\n", 2, "'# index: 1' has a ':'", "write a:1,2,3:: and put"),
     ],
     "labelmap-inline-comment": [(BLACK + "a:1,2,3:: # ours\n", 2, "as an action", "nothing to do")],
     "labelmap-commented-label": [(BLACK + "#a:1,2,3::\n", 2, "'a:1,2,3::' looks like a label", "remove the '#'")],
@@ -159,6 +165,17 @@ CASES: dict[str, list[tuple[bytes | str, int | None, str, str]]] = {
 
 def test_every_code_has_a_case() -> None:
     assert set(CASES) == set(CODES)
+
+
+def test_weights() -> None:
+    refused = "binary bom color-syntax comment-colon duplicate-name empty encoding fields header line-length name-colon"
+    refused += " name-empty other-format part too-large"
+    changed = "color-range duplicate-color name-space"
+    harmless = "background-not-first black-label colors-blank commented-label inline-comment line-ends"
+    for weight, names in ((Weight.ERROR, refused), (Weight.DATA, changed), (Weight.INFO, harmless)):
+        assert {code for code, rule in CODES.items() if rule.weight is weight} == {
+            f"labelmap-{n}" for n in names.split()
+        }
 
 
 @pytest.mark.parametrize(
