@@ -1,0 +1,230 @@
+"""The command line: the only place that prints or exits. Only click and the standard library are imported up here."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from maskconv import __version__
+
+if TYPE_CHECKING:
+    from maskconv.finding import Report
+    from maskconv.terminal import Terminal
+
+__all__ = ["cli", "main"]
+
+SIDES = {"convert": ("from", "to"), "validate": ("from",), "info": ("from",)}
+EPILOG = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
+Given = dict[str, dict[str, str]]
+
+
+def take_options(args: Sequence[str]) -> tuple[list[str], Given]:
+    """Take ``--from-X V`` and ``--to-X=V`` out of a command line; what remains is for click.
+
+    Raises click.UsageError where a value is missing or an option is given twice.
+    """
+    command = next((arg for arg in args if not arg.startswith("-")), "")
+    prefixes = {f"--{side}-": side for side in SIDES.get(command, ())}
+    given: Given = {"from": {}, "to": {}}
+    rest: list[str] = []
+    queue = list(args)
+    while queue:
+        arg = queue.pop(0)
+        if arg == "--":
+            return [*rest, arg, *queue], given
+        side = next((side for prefix, side in prefixes.items() if arg.startswith(prefix)), None)
+        if side is None:
+            rest.append(arg)
+            continue
+        flag, equals, value = arg.partition("=")
+        if not equals:
+            value = _value(flag, queue)
+        name = flag.removeprefix(f"--{side}-").replace("-", "_")
+        if name in given[side]:
+            raise click.UsageError(f"{flag} is given twice")
+        given[side][name] = value
+    return rest, given
+
+
+def _value(flag: str, queue: list[str]) -> str:
+    if not queue:
+        raise click.UsageError(f"{flag} takes a value, and none follows")
+    if queue[0].startswith("--"):
+        raise click.UsageError(
+            f"{flag} takes a value, but {queue[0]} follows (if that is the value: {flag}={queue[0]})"
+        )
+    return queue.pop(0)
+
+
+def _default_jobs() -> int:
+    """The cores this process may use."""
+    import os
+
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="maskconv", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Convert segmentation annotations between formats; nothing is lost without being named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(2)
+
+
+# Terminal reads these two from the command line itself, for they hold for errors in it as well.
+JSON = click.option("--json", is_flag=True, expose_value=False, help="Print one JSON document.")
+DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show Python's traceback of an error.")
+FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's format, where its content does not say it.")
+
+
+@cli.command(epilog=EPILOG)
+@click.argument("source")
+@click.argument("target")
+@FROM
+@click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
+@click.option("--jobs", type=click.IntRange(min=1), help="How many threads work at once.  [default: one a core]")
+@click.option(
+    "--on-loss",
+    type=click.Choice(["warn", "fail", "ignore"]),
+    default="warn",
+    show_default=True,
+    help="What to do where the target cannot hold all data: name it, write nothing, or say nothing.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(["fail", "skip"]),
+    default="fail",
+    show_default=True,
+    help="What to do where the source is wrong: write nothing, or leave it out, write the rest and exit with 1.",
+)
+@click.option("--report", metavar="FILE", help="Write every finding to FILE, as JSON lines.")
+@click.option("--overwrite", is_flag=True, help="Replace the target if it exists, once the new one is complete.")
+@click.option("--quiet", is_flag=True, expose_value=False, help="Show only errors and lost data.")
+@JSON
+@DEBUG
+@click.pass_obj
+def convert(terminal: Terminal, /, source: str, target: str, report: str | None, jobs: int | None, **rest: Any) -> None:
+    """Convert SOURCE into TARGET.
+
+    SOURCE is a file, a folder or a zip, TARGET what to make of it; - is standard input or output. The formats are
+    recognised by the source's content and the target's suffix.
+    """
+    from maskconv import driver
+    from maskconv.finding import Report
+    from maskconv.reportfile import report_file
+
+    terminal.stdout_is_data = target == "-"
+    found, begin = Report(), time.perf_counter()
+    terminal.report = found
+    options: dict[str, Any] = {"read": terminal.given["from"], "write": terminal.given["to"], **rest}
+    with report_file(report, found, source, target), terminal.progress(source) as progress:
+        driver.convert(source, target, report=found, jobs=jobs or _default_jobs(), progress=progress, **options)
+        terminal.written = True
+    _close(terminal, found, {"source": source, "target": target}, time.perf_counter() - begin, rest["on_loss"])
+
+
+def _close(terminal: Terminal, report: Report, ends: dict[str, str], seconds: float, on_loss: str) -> None:
+    """The closing of a conversion that left a target."""
+    from maskconv import face
+
+    if terminal.json:
+        formats = {"source_format": report.source_format, "target_format": report.target_format}
+        facts = {"seconds": round(seconds, 3), "next_steps": report.next_steps, "error": None}
+        terminal.document({"ok": not report.failed, **ends, **formats, **report.to_dict(), **facts})
+    else:
+        if not terminal.quiet:
+            terminal.result(face.outcome(report, ends["source"], ends["target"], seconds))
+        weights = ["error"] if on_loss == "ignore" else ["error", "data"] if terminal.quiet else list(face.NOUNS)
+        terminal.findings(report, weights=weights, listed=("error",))
+        for step in () if terminal.quiet else report.next_steps:
+            terminal.result(step, mark="next: ")
+    terminal.leave(1 if report.failed else 0)
+
+
+@cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
+@click.argument("path")
+@FROM
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@JSON
+@DEBUG
+@click.pass_obj
+def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool) -> None:
+    """Check PATH: a data set of any format that can be read, or a labelmap.txt.
+
+    Every problem is shown with its file, its line and what to do. The exit status is 1 where there are errors or data
+    would be lost, with --strict also where there are warnings.
+    """
+    from maskconv import driver, face
+
+    with terminal.progress(path, counts=False):
+        report = driver.check(path, from_, terminal.given["from"])
+    bad = ("error", "data", "warning") if strict else ("error", "data")
+    ok = not any(tally.weight in bad for tally in report.heaviest)
+    if terminal.json:
+        terminal.document({"path": path, "format": report.source_format, "ok": ok, **report.to_dict(), "error": None})
+    else:
+        for line in face.review_lines(report, terminal.look(), face.NOUNS):
+            terminal.line(line)
+        terminal.result(face.verdict(path, report, ok=ok))
+    terminal.leave(0 if ok else 1)
+
+
+@cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
+@click.argument("path")
+@FROM
+@JSON
+@DEBUG
+@click.pass_obj
+def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
+    """Say what PATH is and holds: format, images and their sizes, labels and their instances."""
+    from maskconv import driver, face
+
+    with terminal.progress(path, counts=False):
+        facts = driver.info(path, format=from_, **terminal.given["from"])
+    if terminal.json:
+        terminal.document({"ok": True, **facts, "error": None})
+        return
+    for line in face.info_lines(facts, terminal.look()):
+        terminal.line(line)
+    if facts["codes"]:
+        terminal.note(f"It has {face.counted(len(facts['codes']), 'finding')}: see maskconv validate {path}")
+
+
+@cli.command()
+@click.argument("name", required=False)
+@JSON
+@DEBUG
+@click.pass_obj
+def formats(terminal: Terminal, /, name: str | None) -> None:
+    """List the formats, or say all about the one NAME: its options, and what it keeps."""
+    from maskconv import catalogue
+
+    if terminal.json:
+        terminal.document(catalogue.facts(name) if name else {"ok": True, "formats": catalogue.all_facts()})
+        return
+    lines = catalogue.page(name, terminal.look()) if name else catalogue.listing(terminal.look())
+    for line in lines:
+        terminal.line(line)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """The console script: runs the command line and exits."""
+    from maskconv.terminal import Terminal
+
+    terminal = Terminal(sys.argv[1:] if args is None else list(args))
+    sys.exit(terminal.run(lambda: _dispatch(terminal)))
+
+
+def _dispatch(terminal: Terminal) -> int:
+    rest, terminal.given = take_options(terminal.args)
+    status = cli.main(rest, prog_name="maskconv", standalone_mode=False, obj=terminal)
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,266 @@
+"""What a person sees: pure text, from values to lines. Wrapped and coloured for a terminal, plain when piped."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maskconv.finding import Finding, Report, Tally, Where
+
+__all__ = [
+    "Look",
+    "columns",
+    "counted",
+    "error_lines",
+    "finding_lines",
+    "info_lines",
+    "outcome",
+    "plain",
+    "review_lines",
+    "verdict",
+]
+
+SIDE_BY_SIDE = 56  # cells the message column needs to stand beside the code, not below it
+STYLES: dict[str, dict[str, Any]] = {
+    "error": {"fg": "red", "bold": True},
+    "data": {"fg": "magenta", "bold": True},
+    "warning": {"fg": "yellow"},
+    "info": {"fg": "cyan"},
+    "dim": {"dim": True},
+    "bold": {"bold": True},
+}
+NOUNS = {"error": "error", "data": "data loss", "warning": "warning", "info": "note"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How wide a stream is (None: never wrap) and whether it takes colour."""
+
+    width: int | None = None
+    color: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        if not self.color:
+            return text
+        import click
+
+        return click.style(text, **STYLES[style])
+
+
+def plain(value: object) -> str:
+    """A value as text that cannot steer a terminal: what does not print is shown as an escape."""
+    text = str(value)
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``1,204 images``, ``2 data losses``."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
+def cells(text: str) -> int:
+    """How many terminal cells a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_cell(char) for char in text)
+
+
+def _cell(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def wrapped(text: str, width: int | None) -> list[str]:
+    """Lines of at most ``width`` cells, broken between words; a word that is too long for a line is cut."""
+    if width is None or cells(text) <= width:
+        return [text]
+    lines, line = [], ""
+    for word in text.split(" "):
+        both = f"{line} {word}" if line else word
+        if cells(both) <= width:
+            line = both
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = _cut(word, max(width, 8))
+        lines.extend(whole)
+    return [*lines, line]
+
+
+def _cut(word: str, width: int) -> list[str]:
+    parts, part, used = [], "", 0
+    for char in word:
+        if used + _cell(char) > width:
+            parts.append(part)
+            part, used = "", 0
+        part, used = part + char, used + _cell(char)
+    return [*parts, part]
+
+
+def hanging(head: str, text: str, look: Look, *, used: int | None = None) -> Iterator[str]:
+    """``head`` and then ``text``, wrapped under its own column; ``used`` are head's cells where it holds colour."""
+    used = cells(head) if used is None else used
+    first, *rest = wrapped(text, None if look.width is None else max(look.width - used, 20))
+    yield f"{head}{first}".rstrip()
+    yield from (" " * used + line for line in rest)
+
+
+def columns(rows: Sequence[Sequence[str]], look: Look, *, indent: int = 0, heading: bool = False) -> Iterator[str]:
+    """Aligned columns; the last one wraps under itself."""
+    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        padded = (cell + " " * (width - cells(cell) + 2) for cell, width in zip(row[:-1], widths, strict=False))
+        head = " " * indent + "".join(padded)
+        for line in hanging(head, row[-1], look):
+            yield look.paint(line, "dim") if heading and number == 0 else line
+
+
+def error_lines(text: str, look: Look) -> Iterator[str]:
+    """An error's closing sentence."""
+    return hanging(look.paint("error:", "error") + " ", plain(text), look, used=7)
+
+
+def outcome(report: Report, source: str, target: str, seconds: float) -> str:
+    """``export.zip (cvat-mask) -> out.ndjson (labelbox-ndjson): 17 images, 63 instances, 0.21 s``."""
+    ends = f"{plain(source)} ({report.source_format}) -> {plain(target)} ({report.target_format})"
+    images = _part(report.images_written, report.images, "image")
+    return f"{ends}: {images}, {_part(report.instances_written, report.instances, 'instance')}, {seconds:.2f} s"
+
+
+def _part(written: int, read: int, noun: str) -> str:
+    return counted(read, noun) if written == read else f"{written:,} of {counted(read, noun)}"
+
+
+# Findings of a conversion: by code, heaviest first.
+
+
+def finding_lines(report: Report, look: Look, *, weights: Iterable[str], listed: Iterable[str]) -> Iterator[str]:
+    """One block a code, heaviest first; of ``listed`` weights every example is shown, of others the first."""
+    shown, listed = set(weights), set(listed)
+    tallies = [t for t in report.heaviest if t.weight in shown]
+    facts = [[plain(t.weight), plain(t.code), f"{t.count:,}x", _amount(t)] for t in tallies]
+    widths = [max((cells(row[i]) for row in facts), default=0) for i in range(4)]
+    for tally, row in zip(tallies, facts, strict=True):
+        padding = [" " * (width - cells(cell)) for width, cell in zip(widths, row, strict=True)]
+        row[0] = look.paint(row[0], str(tally.weight))
+        cell = [row[0] + padding[0], row[1] + padding[1], padding[2] + row[2], row[3] + padding[3]]
+        head, used = "  ".join(cell), sum(widths) + 6
+        yield from _block(head, used, widths[0] + 2, _says(tally, every=tally.weight in listed), look)
+
+
+def _amount(tally: Tally) -> str:
+    if not tally.unit:
+        return ""
+    amount = f"{tally.amount:,.0f}" if float(tally.amount).is_integer() else f"{tally.amount:,.2f}"
+    unit = tally.unit.removesuffix("s") if tally.amount == 1 else tally.unit
+    return f"{amount} {plain(unit)}"
+
+
+def _block(head: str, used: int, indent: int, says: list[str], look: Look) -> Iterator[str]:
+    """The facts, and the sentences beside them where there is room, else below."""
+    if look.width is None or look.width - used - 2 >= SIDE_BY_SIDE:
+        first, *rest = says
+        yield from hanging(head + "  ", first, look, used=used + 2)
+        indent = used + 2
+    else:
+        rest = says
+        yield head.rstrip()
+    for text in rest:
+        yield from hanging(" " * indent, text, look)
+
+
+def _says(tally: Tally, *, every: bool) -> list[str]:
+    """A tally's sentences: message with place, other examples, what to do; nothing twice."""
+    examples = tally.examples if every else tally.examples[:1]
+    says: list[str] = []
+    for finding in examples:
+        place = _place(finding.where)
+        same = finding is not examples[0] and finding.message == examples[0].message
+        says.append(place if same and place else _sentence(place, finding.message))
+    if every and tally.count > len(examples):
+        says.append(f"... and {tally.count - len(examples):,} more")
+    says += [f"fix: {plain(fix)}" for fix in dict.fromkeys(f.fix for f in examples) if fix]
+    return list(dict.fromkeys(says))
+
+
+def _sentence(place: str, message: str) -> str:
+    return f"{place}: {plain(message)}" if place else plain(message)
+
+
+def _place(where: Where) -> str:
+    return plain(where)
+
+
+# Findings of a validation: file by file, in the order of lines.
+
+
+def review_lines(report: Report, look: Look, weights: Iterable[str]) -> Iterator[str]:
+    """Each file with its findings by line; a fix is said once for a code."""
+    files: dict[str, list[Finding]] = {}
+    shown = set(weights)
+    for finding in report.findings:
+        if finding.weight in shown:
+            files.setdefault(_file(finding.where), []).append(finding)
+    said: set[tuple[str, str]] = set()
+    for file, findings in files.items():
+        if file:
+            yield look.paint(plain(file), "bold")
+        for finding in sorted(findings, key=lambda f: f.where.line or 0):
+            yield from _review(finding, said, look)
+    for tally in report.heaviest:
+        if tally.weight in shown and tally.count > len(tally.examples):
+            yield f"... and {tally.count - len(tally.examples):,} more of {plain(tally.code)}"
+
+
+def _file(where: Where) -> str:
+    return f"{where.path}/{where.member}" if where.member and where.line is not None else where.path
+
+
+def _review(finding: Finding, said: set[tuple[str, str]], look: Look) -> Iterator[str]:
+    where = finding.where
+    line = "" if where.line is None else str(where.line)
+    weight = str(finding.weight)
+    head = f"{line:>5}  {look.paint(weight, weight)}{' ' * (9 - len(weight))}"
+    rest = type(where)(image=where.image, annotation=where.annotation, member=where.member if not line else "")
+    text = f"{_sentence(_place(rest), finding.message)}  [{plain(finding.code)}]"
+    yield from hanging(head, text, look, used=16)
+    if finding.fix and (finding.code, finding.fix) not in said:
+        said.add((finding.code, finding.fix))
+        yield from hanging(" " * 16, f"fix: {plain(finding.fix)}", look)
+
+
+def verdict(path: str, report: Report, *, ok: bool) -> str:
+    """``labelmap.txt: 2 errors, 1 warning`` or ``export.zip: fine (17 images, 63 instances)``."""
+    counts = [counted(n, NOUNS[weight]) for weight in NOUNS if (n := _count(report, weight))]
+    if not ok:
+        return f"{plain(path)}: {', '.join(counts)}"
+    held = f" ({counted(report.images, 'image')}, {counted(report.instances, 'instance')})" if report.images else ""
+    return f"{plain(path)}: {', '.join([f'fine{held}', *counts])}"
+
+
+def _count(report: Report, weight: str) -> int:
+    return sum(t.count for t in report.heaviest if t.weight == weight)
+
+
+def info_lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
+    """What `maskconv info` shows of a source."""
+    held = f"{counted(facts['images'], 'image')}, {counted(facts['instances'], 'instance')}"
+    yield f"{plain(facts['path'])} ({facts['format']}): {held}"
+    rows = [("sizes", _listing(facts["sizes"])), ("labels", _listing(facts["labels"]))]
+    if set(facts["splits"]) - {""}:
+        rows.insert(1, ("splits", _listing({name or "(none)": n for name, n in facts["splits"].items()})))
+    yield from columns([row for row in rows if row[1]], look)
+
+
+def _listing(counts: dict[str, int]) -> str:
+    return ", ".join(f"{plain(name)} {count:,}" for name, count in counts.items())

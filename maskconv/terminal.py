@@ -1,0 +1,249 @@
+"""The two streams of a run: results on stdout, everything else on stderr; errors as sentences, signals as endings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from maskconv.errors import MaskconvError
+    from maskconv.face import Look
+    from maskconv.finding import Report
+
+__all__ = ["Stopped", "Terminal"]
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+BUG = "this is a bug in maskconv, run again with --debug and report it"
+
+
+class Stopped(BaseException):
+    """A signal asked the run to end; no KeyboardInterrupt, for click has its own way with that."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        return "stopped by Ctrl-C" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
+
+
+class Terminal:
+    """Where a run's results, findings and errors go, and how it ends.
+
+    The flags that also hold for errors in the command line itself are read from the arguments directly.
+    """
+
+    def __init__(self, args: Sequence[str]) -> None:
+        self.args = list(args)
+        own = self.args[: self.args.index("--")] if "--" in self.args else self.args
+        self.json, self.debug, self.quiet = ("--json" in own, "--debug" in own, "--quiet" in own)
+        self.given: dict[str, dict[str, str]] = {"from": {}, "to": {}}
+        self.stdout_is_data = False
+        self.report: Report | None = None  # of a conversion under way
+        self.written = False
+
+    # What is shown.
+
+    def look(self, *, err: bool = False) -> Look:
+        from maskconv.face import Look
+
+        stream = sys.stderr if err or self.stdout_is_data else sys.stdout
+        color = _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return Look(_width(stream), color)
+
+    def line(self, text: str, *, err: bool = False) -> None:
+        """One finished line."""
+        click.echo(text, err=err or self.stdout_is_data)
+
+    def result(self, text: str, *, mark: str = "") -> None:
+        """A sentence of the result, wrapped."""
+        from maskconv import face
+
+        for line in face.hanging(mark, face.plain(text), self.look()):
+            self.line(line)
+
+    def note(self, text: str, *, mark: str = "") -> None:
+        """A sentence beside the result."""
+        from maskconv import face
+
+        for line in face.hanging(mark, face.plain(text), self.look(err=True)):
+            self.line(line, err=True)
+
+    def findings(self, report: Report, *, weights: Collection[str], listed: Collection[str]) -> None:
+        """The findings by code, on stderr."""
+        from maskconv import face
+
+        for line in face.finding_lines(report, self.look(err=True), weights=weights, listed=listed):
+            self.line(line, err=True)
+
+    def document(self, value: dict[str, Any]) -> None:
+        """The one JSON document: UTF-8 whatever the locale; bytes of names that are no text stay as \\udcXX."""
+        text = json.dumps(value, ensure_ascii=False, indent=2, default=as_json) + "\n"
+        stream = click.get_binary_stream("stdout")
+        stream.write(text.encode("utf-8", "backslashreplace"))
+        stream.flush()
+
+    def leave(self, status: int) -> None:
+        """End the command with this exit status."""
+        raise click.exceptions.Exit(status)
+
+    @contextmanager
+    def progress(self, source: str, *, counts: bool = True) -> Iterator[Callable[[int], None] | None]:
+        """A line on a terminal that says how far the run is; nothing elsewhere."""
+        if self.quiet or self.json or not _is_terminal(sys.stderr):
+            yield None
+            return
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        from maskconv.face import plain
+
+        parts = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
+        begin, name = time.perf_counter(), plain(source)
+        with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+            task = bar.add_task(f"reading {name}")
+
+            def done(images: int) -> None:
+                rate = images / max(time.perf_counter() - begin, 1e-6)
+                bar.update(task, description=f"{name}: {images:,} images, {rate:,.0f}/s")
+
+            yield done if counts else None
+
+    # How a run ends.
+
+    def run(self, work: Callable[[], int]) -> int:
+        """Do the work; whatever it raises becomes a sentence and an exit status."""
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        try:
+            with _signals(), warnings.catch_warnings():
+                warnings.showwarning = self._warning  # type: ignore[assignment]
+                status = work()
+                sys.stdout.flush()
+                return status
+        except BrokenPipeError:  # whoever read the output has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 1
+        except (Exception, Stopped, click.exceptions.Abort) as error:  # noqa: BLE001
+            return self._failed(error)
+
+    def _warning(self, message: Warning | str, *_: object) -> None:
+        self.note(str(message), mark="warning: ")
+
+    def _failed(self, error: BaseException) -> int:
+        facts, status = self._explain(error)
+        if self.debug and not isinstance(error, click.ClickException):
+            import traceback
+
+            self.line("".join(traceback.format_exception(error)).rstrip(), err=True)
+        report = getattr(error, "report", None) or self.report
+        if self.json:
+            found = report.to_dict() if report is not None else {}
+            self.document({"ok": False, **found, "error": facts})
+        else:
+            self._show_failure(facts, report)
+        return status
+
+    def _show_failure(self, facts: dict[str, Any], report: Report | None) -> None:
+        from maskconv import face
+
+        if report is not None and facts["kind"] != "Stopped":
+            weights = ("error", "data") if facts["kind"] == "LossError" else ("error",)
+            self.findings(report, weights=weights, listed=weights)
+        for line in face.error_lines(facts["text"], self.look(err=True)):
+            self.line(line, err=True)
+
+    def _explain(self, error: BaseException) -> tuple[dict[str, Any], int]:
+        """The error's facts and the exit status."""
+        if isinstance(error, Stopped):
+            return self._facts(error, "stopped", f"{error}; {self._state()}"), 128 + error.number
+        if isinstance(error, click.exceptions.Abort):
+            return self._facts(error, "stopped", f"stopped; {self._state()}"), 130
+        if isinstance(error, click.ClickException):
+            return self._facts(error, "usage", _usage(error)), 2
+        from maskconv.errors import MaskconvError, UsageError
+
+        if isinstance(error, MaskconvError):
+            return self._known(error), 2 if isinstance(error, UsageError) else 1
+        text = f"internal error: {type(error).__name__}: {error}; {BUG}"
+        return self._facts(error, "internal", text), 1
+
+    def _state(self) -> str:
+        return "the target is complete" if self.written else "nothing was written"
+
+    def _known(self, error: MaskconvError) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        where = {} if error.where is None else {k: v for k, v in asdict(error.where).items() if v not in ("", None)}
+        facts = self._facts(error, error.code, str(error))
+        return facts | {"message": error.message, "where": where, "fix": error.fix}
+
+    def _facts(self, error: BaseException, code: str, text: str) -> dict[str, Any]:
+        kind = type(error).__name__
+        return {"kind": kind, "code": code, "message": text, "where": {}, "fix": "", "text": text}
+
+
+def _usage(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    return f"{text}; see {context.command_path if context else 'maskconv'} --help"
+
+
+def as_json(value: Any) -> Any:
+    """Numbers of numpy and other strangers in a JSON document."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # no stream, or a closed one
+        return False
+
+
+def _width(stream: TextIO) -> int | None:
+    """Cells a line; None, never wrap, where nobody looks, unless COLUMNS says otherwise."""
+    with suppress(KeyError, ValueError):
+        return max(int(os.environ["COLUMNS"]), 40)
+    if not _is_terminal(stream):
+        return None
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns or 80, 40)
+    except (OSError, ValueError):
+        return 80
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal raise Stopped, once; the clean-up that follows is not disturbed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopping = False
+
+    def stop(number: int, _: object) -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            raise Stopped(number)
+
+    numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+    before = {n: signal.getsignal(n) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
