@@ -77,7 +77,43 @@ _HOMES = {
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = [
+    "AnnotatedImage",
+    "Annotation",
+    "Box",
+    "ConversionError",
+    "DataError",
+    "Feature",
+    "Finding",
+    "FormatError",
+    "ImageReader",
+    "ImageWriter",
+    "Label",
+    "LabelMap",
+    "LossError",
+    "Mask",
+    "MaskconvError",
+    "MissingDependencyError",
+    "OptionError",
+    "Picture",
+    "PixelRule",
+    "PngError",
+    "Polygon",
+    "Report",
+    "SourceError",
+    "TargetError",
+    "TargetExistsError",
+    "UnknownFormatError",
+    "UsageError",
+    "Weight",
+    "Where",
+    "__version__",
+    "convert",
+    "info",
+    "open_reader",
+    "open_writer",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

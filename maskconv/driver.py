@@ -169,6 +169,7 @@ class _Sink:
         self.writer, self.report, self.target = writer, report, target
         self.plan = writer.plan(labels, target, report.add)
         report.extend(label_losses(labels, writer.keeps()))
+        self._keys: set[str] = set()
         self._stage: Stage | None = Stage(target, overwrite=overwrite)
         try:
             writer.begin(self._stage, self.plan)
@@ -187,6 +188,8 @@ class _Sink:
 
     def _append(self, piece: Piece) -> None:
         assert self._stage is not None  # noqa: S101 - only end() and abort() take it away
+        if piece.key and self._collides(piece.key):
+            return
         try:
             for path, data in piece.blobs:
                 self._stage.put(path, data)
@@ -196,6 +199,16 @@ class _Sink:
             return
         self.report.images_written += 1
         self.report.instances_written += piece.instances
+
+    def _collides(self, key: str) -> bool:
+        """Whether an image of that name came before; it is noted, and the later one left out."""
+        if key not in self._keys:
+            self._keys.add(key)
+            return False
+        text = f"two images would be named {key!r} in the target"
+        fix = "rename one of them in the source, or convert its splits into targets of their own"
+        self.report.add(Finding("name-collision", Weight.ERROR, text, Where(image=key), fix=fix))
+        return True
 
     def end(self, on_loss: OnLoss, on_error: OnError) -> None:
         """Judge, then commit or raise."""

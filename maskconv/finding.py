@@ -43,6 +43,11 @@ class Where:
             place = f"{place}, annotation {self.annotation}"
         return place
 
+    def at(self, **facts: Any) -> Where:
+        """The same place with missing parts filled in; what is there stays."""
+        known = {name: value for name, value in facts.items() if getattr(self, name) in ("", None)}
+        return replace(self, **known) if known else self
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -66,8 +71,7 @@ class Finding:
 
     def at(self, **facts: Any) -> Finding:
         """The same Finding with missing parts of its place filled in; what is there stays."""
-        known = {name: value for name, value in facts.items() if getattr(self.where, name) in ("", None)}
-        return replace(self, where=replace(self.where, **known)) if known else self
+        return replace(self, where=self.where.at(**facts))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; empty parts are left out."""

@@ -27,6 +27,9 @@ __all__ = [
     "Polygon",
 ]
 
+PICTURE_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".heic", ".ppm"}
+)
 MAX_PIXELS = 2**31 - 1  # runs are int32 offsets into the row-major image
 
 

@@ -51,12 +51,14 @@ class Piece(NamedTuple):
 
     ``rows`` are bytes for the main file, ``blobs`` (path, bytes) pairs that the driver puts into the stage before
     ``append``; ``facts`` is what ``append`` needs besides, plain JSON values; ``instances`` counts what arrived.
+    ``key`` is the name under which the image arrives, in the form in which two must not be equal (empty: no check).
     """
 
     rows: bytes = b""
     blobs: tuple[tuple[str, bytes], ...] = ()
     facts: Any = None
     instances: int = 0
+    key: str = ""
 
 
 U = TypeVar("U")  # a reader's unit: 1..n images, self-contained, picklable
@@ -210,7 +212,7 @@ LOSSES: dict[Feature, Loss] = {
     Feature.IGNORED: Loss("ignored-dropped", Weight.DATA, "pixels", "void pixels"),
     Feature.LABEL_COLORS: Loss("label-colors-dropped", Weight.INFO, "labels", "the labels' colours"),
     Feature.LABEL_ORDER: Loss("label-order-dropped", Weight.INFO, "labels", "the labels' order, and unused labels"),
-    Feature.LABEL_PARTS: Loss("label-parts-dropped", Weight.DATA, "labels", "the labels' parts and actions"),
+    Feature.LABEL_PARTS: Loss("label-parts-dropped", Weight.INFO, "labels", "the labels' parts and actions"),
 }
 
 

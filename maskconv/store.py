@@ -15,7 +15,7 @@ from typing import NamedTuple
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Where
 
-__all__ = ["MAX_MEMBER", "Entry", "FolderStore", "Store", "ZipStore", "open_store", "unsafe"]
+__all__ = ["MAX_MEMBER", "Entry", "FolderStore", "Store", "ZipStore", "open_store", "read_picture", "unsafe"]
 
 MAX_MEMBER = 1 << 30  # bytes of one file: a mask of 2**28 RGB pixels is less even when it does not compress
 _LOCAL = 30  # the fixed part of a zip's local file header
@@ -190,3 +190,12 @@ class ZipStore(Store):
 def open_store(path: Path) -> Store:
     """The store for a path: a folder, or a zip file."""
     return FolderStore(path) if path.is_dir() else ZipStore(path)
+
+
+def read_picture(path: Path) -> bytes:
+    """A picture's bytes, untouched. Raises DataError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        text = f"cannot be read ({error.strerror})"
+        raise DataError(text, where=Where(path=str(path)), code="member-unreadable", fix="check it") from error

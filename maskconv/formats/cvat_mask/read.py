@@ -1,0 +1,198 @@
+"""Reading CVAT masks: from two PNGs to the instances of an image."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from maskconv import png
+from maskconv.errors import DataError, PngError, SourceError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.cvat_mask import layout
+from maskconv.formats.cvat_mask.instances import Found, Pair, from_classes, from_pair
+from maskconv.formats.cvat_mask.layout import Item
+from maskconv.formats.cvat_mask.table import Table, assumed, parse_meta
+from maskconv.labelmap import parse
+from maskconv.model import AnnotatedImage, Annotation, Encoded, LabelMap, Picture
+from maskconv.options import Options
+from maskconv.plugin import Head, Reader
+from maskconv.store import Entry, Store, open_store
+
+
+class ReadOptions(Options):
+    objects: Literal["component", "class"] = Field(
+        "component", description="instances where SegmentationObject is missing: connected components, or one per class"
+    )
+    mixed: Literal["error", "split"] = Field(
+        "error", description="an instance over two classes: an error, or one instance for each class"
+    )
+    labelmap: Path | None = Field(None, description="a labelmap.txt to use instead of the source's own")
+
+
+@dataclass(frozen=True)
+class CvatHead(Head):
+    """The source's labels, and one table for each label map in it."""
+
+    tables: tuple[Table, ...] = ()
+
+
+class CvatMaskReader(Reader[Item, CvatHead]):
+    Options = ReadOptions
+    options: ReadOptions
+
+    def open(self) -> None:
+        self._store: Store = open_store(self.source)
+        self._store.open()
+
+    def close(self) -> None:
+        self._store.close()
+
+    def head(self, note: Note) -> CvatHead:
+        self._layout = layout.survey(self._store, note)
+        layout.note_depth(self._layout, self._store, note)
+        tables = self._tables(note)
+        known: dict[str, None] = {}
+        labels = [
+            a for table in tables for a in table.labels.labels if not (a.name in known or known.setdefault(a.name))
+        ]
+        return CvatHead(LabelMap(labels=tuple(labels)), tables=tuple(tables))
+
+    def _tables(self, note: Note) -> list[Table]:
+        """The label map of each root: its own folder's, or the nearest one above."""
+        if self.options.labelmap is not None:
+            return [Table(self._given(self.options.labelmap, note))]
+        tables: dict[str, Table] = {}
+        for root in self._layout.roots:
+            entry = self._nearest_map(root.path)
+            key = entry.name if entry is not None else ""
+            if key not in tables:
+                tables[key] = Table(self._parsed(entry, note))
+            root.table = list(tables).index(key)
+        return list(tables.values())
+
+    def _given(self, path: Path, note: Note) -> LabelMap:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            text = f"cannot be read ({error.strerror})"
+            raise SourceError(text, where=Where(path=str(path)), fix="check --from-labelmap") from error
+        return self._usable(parse(data, note, path=str(path)), Where(path=str(path)))
+
+    def _nearest_map(self, folder: str) -> Entry | None:
+        while folder and folder not in self._layout.maps:
+            folder = posixpath.dirname(folder)
+        return self._layout.maps.get(folder)
+
+    def _parsed(self, entry: Entry | None, note: Note) -> LabelMap:
+        if entry is None:
+            text = "there is no labelmap.txt: CVAT assumes VOC's 21 labels, and so does this run"
+            fix = "for other labels, add it to the set or name it: --from-labelmap labelmap.txt"
+            note(Finding("cvat-no-labelmap", Weight.WARNING, text, self._store.where(""), fix=fix))
+            return assumed()
+        data, where = self._store.read(entry), self._store.where(entry.name)
+        if entry.name.endswith(layout.META):
+            return parse_meta(data, where, note)
+        return self._usable(parse(data, note, path=where.path, member=entry.name), where)
+
+    def _usable(self, labels: LabelMap | None, where: Where) -> LabelMap:
+        if labels is None:
+            text = "the label map cannot be used, so no class can be named"
+            raise SourceError(text, where=where, code="labelmap-unusable", fix="mend what the findings above name")
+        return labels
+
+    def units(self, note: Note) -> Iterator[Item]:
+        """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
+        seen: dict[str, str] = {}
+        empty: list[str] = []
+        for root in self._layout.roots:
+            for item in layout.items(root, self._store, note):
+                other = seen.setdefault(item.name.casefold(), item.name)
+                if other != item.name:
+                    text = f"the items {other!r} and {item.name!r} differ only by case"
+                    where = self._store.where("").at(image=item.name)
+                    note(Finding("cvat-item-collision", Weight.ERROR, text, where, fix="rename one of them"))
+                    continue
+                if item.classes is None and item.objects is None:
+                    empty.append(item.name)
+                yield item
+        if empty:
+            text = (
+                f"{len(empty)} listed images have no masks, such as {empty[0]!r}: they are images without annotations"
+            )
+            fix = "if they should have some, the export is incomplete"
+            where = self._store.where("")
+            note(Finding("cvat-listed-empty", Weight.WARNING, text, where, len(empty), "images", fix))
+
+    def decode(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
+        if unit.classes is None and unit.objects is None:
+            yield self._image(unit)
+            return
+        if unit.classes is None:
+            text = "SegmentationClass has no mask for this item, SegmentationObject has one (CVAT: TypeError)"
+            raise DataError(
+                text, where=self._where(unit, unit.objects), code="cvat-class-missing", fix="export it again"
+            )
+        table = head.tables[unit.table]
+        classes, _ = self._png(unit, unit.classes)
+        where = self._where(unit, unit.classes)
+        if unit.objects is None:
+            text = (
+                "SegmentationObject has no mask for this item; CVAT makes one instance per class, background included"
+            )
+            fix = "instances are connected components here; --from-objects class for one per class"
+            note(Finding("cvat-object-missing", Weight.WARNING, text, where, fix=fix))
+            found = from_classes(classes, table, where, note, by_class=self.options.objects == "class")
+            yield self._image(unit, found, table)
+            return
+        objects, data = self._png(unit, unit.objects)
+        pair = Pair(classes, objects, table, where, self._where(unit, unit.objects))
+        found = from_pair(pair, note, split_mixed=self.options.mixed == "split")
+        yield self._image(unit, found, table, data if objects.kind is png.Kind.RGB and objects.depth == 8 else b"")
+
+    def _png(self, unit: Item, entry: Entry) -> tuple[png.MaskPng, bytes]:
+        data = self._store.read(entry)
+        try:
+            return png.decode(data), data
+        except PngError as error:
+            error.where = self._where(unit, entry)
+            error.fix = error.fix or "export or copy this file again"
+            raise
+
+    def _where(self, unit: Item, entry: Entry | None) -> Where:
+        return self._store.where(entry.name if entry else "").at(image=unit.name)
+
+    def _image(
+        self, unit: Item, found: Found | None = None, table: Table | None = None, data: bytes = b""
+    ) -> AnnotatedImage:
+        if found is None or table is None:
+            return self._empty(unit)
+        names, triples = table.names, zip(found.codes, found.ids, found.masks, strict=True)
+        annotations = tuple(
+            Annotation.unchecked(**_BARE, label=names[code], shape=mask, id=number) for code, number, mask in triples
+        )
+        facts = {"width": found.width, "height": found.height, "annotations": annotations, "ignored": found.ignored}
+        image = AnnotatedImage.unchecked(**(self._empty(unit).__dict__ | facts))
+        if data and found.whole:
+            colors = png.unpack(png.voc_packed(np.asarray(found.ids, np.uint32))).tolist()
+            image.with_encoded(Encoded(data, tuple(map(tuple, colors)), tuple(found.masks)))
+        return image
+
+    def _empty(self, unit: Item) -> AnnotatedImage:
+        picture = None
+        if unit.picture:
+            zipped = self.source.is_file()
+            path = str(self.source if zipped else self.source / unit.picture)
+            picture = Picture.unchecked(path=path, member=unit.picture if zipped else "", width=None, height=None)
+        return AnnotatedImage.unchecked(
+            name=unit.name, width=None, height=None, annotations=(), split=unit.split, picture=picture,
+            ignored=None, sequence=None, frame=None, attributes={},
+        )  # fmt: skip
+
+
+_BARE: dict[str, Any] = {"box": None, "group": None, "track": None, "crowd": False, "score": None, "attributes": {}}
