@@ -20,11 +20,12 @@ try:
 except ImportError:  # pragma: no cover
     _isal = None
 
-__all__ = ["compress", "compress_part", "crc32", "inflate", "zeros"]
+__all__ = ["LAST_BLOCK", "START", "compress", "compress_part", "crc32", "inflate", "zeros"]
 
 Buffer = bytes | bytearray | memoryview
 
 MAX_RATIO = 1032  # deflate cannot do better: 258 bytes in two bits
+START = b"\x78\x01"  # a zlib stream's header: window of 32 KiB, fast
 LAST_BLOCK = b"\x03\x00"  # an empty block that ends a raw deflate stream
 
 
@@ -71,8 +72,8 @@ def _inflate_stream(data: Buffer, size: int) -> bytes:
 
 
 def compress(data: Buffer) -> bytes:
-    """A zlib stream, fast (level 1)."""
-    found: bytes = zlib.compress(data, 1) if _isal is None else _isal.compress(data, 1)
+    """A raw deflate stream, fast (level 1)."""
+    found: bytes = zlib.compress(data, 1, -15) if _isal is None else _isal.compress(data, 1, -15)
     return found
 
 

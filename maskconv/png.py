@@ -211,11 +211,6 @@ def _give_back(scratch: Bytes) -> None:
         _local.scratch = scratch
 
 
-def _lanes(header: Header) -> tuple[tuple[int, int], ...]:
-    """``(channel, byte of the packed value)``."""
-    return ((0, 2), (1, 1), (2, 0)) if header.channels > 2 else ((0, 0),)
-
-
 def encode_rgb(image: RunMap) -> bytes:
     """An 8-bit RGB PNG; values are packed colours 0xRRGGBB. Raises ValueError for larger values."""
     return _encode(image, 0xFFFFFF, _pngfile.RGB)
@@ -237,29 +232,58 @@ def _encode(image: RunMap, highest: int, color_type: int, palette: Bytes | None 
     if (found := int(image.values.max())) > highest:
         raise ValueError(f"the image has a value {found}; this PNG holds 0 to {highest}")
     header = Header(image.width, image.height, 8, color_type, interlaced=False)
-    stride, size = 1 + header.row_bytes(image.width), header.size()
-    y = image.starts // image.width
-    at = image.starts.astype(np.int64) * header.bpp + y + 1
-    steps = _differences(image.values, np.append(True, y[1:] != y[:-1]))
+    stride, size, bpp = 1 + header.row_bytes(image.width), header.size(), header.bpp
+    y = image.starts // np.int32(image.width)
+    first = image.starts.astype(np.int64) * bpp + (y + 1)
+    places = [first + channel for channel in range(bpp)]
+    steps = _differences(image.values, np.flatnonzero(y[1:] != y[:-1]) + 1, bpp)
     rows = _take_scratch(size)
+    for at, step in zip(places, steps, strict=True):
+        rows[at] = step
     rows[:size:stride] = 1
-    for channel, lane in _lanes(header):
-        rows[at + channel] = steps[:, lane]
-    stream = _deflate.compress(rows[:size].data)
+    blocks = _deflate.compress(rows[:size].data)
+    for at in places:
+        rows[at] = 0
     rows[:size:stride] = 0
-    for channel, _ in _lanes(header):
-        rows[at + channel] = 0
     _give_back(rows)
-    return _pngfile.assemble(header, stream, palette)
+    adler = _adler(size, _shares(places, steps, size), _filter_share(0, size, stride, size))
+    return _pngfile.assemble(header, b"".join((_deflate.START, blocks, adler)), palette)
 
 
-def _differences(values: Values, fresh: NDArray[np.bool_]) -> Bytes:
-    """Each value minus the one before it, byte by byte, (k, 4), lowest first; a row's first value minus 0."""
-    packed = values.astype("<u4")
-    before = np.zeros_like(packed)
-    before[1:] = packed[:-1]
-    before[fresh] = 0
-    return packed.view(np.uint8).reshape(-1, 4) - before.view(np.uint8).reshape(-1, 4)
+def _differences(values: Values, heads: NDArray[np.intp], channels: int) -> list[Bytes]:
+    """Each value minus the one before it, for each byte, highest first; a row's first value (``heads``) minus 0."""
+    before = np.zeros_like(values)
+    before[1:] = values[:-1]
+    before[heads] = 0
+    shifts = range(8 * channels - 8, -1, -8)
+    return [((values >> shift) - (before >> shift)).astype(np.uint8) for shift in shifts]
+
+
+# Adler-32 of bytes that are mostly zero, without reading them all: its low half sums bytes, its high half sums them weighted
+# with how many bytes are left. A share is such a pair of sums.
+_Share = tuple[int, int]
+
+
+def _shares(places: list[NDArray[np.int64]], steps: list[Bytes], size: int) -> _Share:
+    """The share of bytes ``steps`` at ``places`` of ``size`` bytes."""
+    low = high = 0
+    for at, step in zip(places, steps, strict=True):
+        low += int(step.sum())
+        for k in range(0, len(at), 2**20):  # 20 bits for this many, 8 for a step, 32 for a place
+            high += int(np.dot(size - at[k : k + 2**20], step[k : k + 2**20].astype(np.int64)))
+    return low, high
+
+
+def _filter_share(first: int, end: int, stride: int, size: int) -> _Share:
+    """The share of a filter byte 1 at the start of each row between the bytes ``first`` and ``end``."""
+    count = (end - first) // stride
+    return count, count * (size - first) - stride * (count * (count - 1) // 2)
+
+
+def _adler(size: int, *shares: _Share) -> bytes:
+    low = (1 + sum(share[0] for share in shares)) % 65521
+    high = (size + sum(share[1] for share in shares)) % 65521
+    return (high << 16 | low).to_bytes(4)
 
 
 _BLOCK = 4096
@@ -276,45 +300,37 @@ def encode_binary(starts: Ints, lengths: Ints, width: int, height: int) -> bytes
 
 
 def _binary_stream(starts: Ints, lengths: Ints, stride: int, size: int) -> bytes:
-    at, steps = _binary_steps(starts, lengths, stride)
-    first = int(at[0]) if len(at) else size
-    above = min(first, size) // _BLOCK * _BLOCK
-    end = int(at[-1] // stride + 1) * stride if len(at) else size
-    below = (size - end) // _BLOCK * _BLOCK
-    parts = [b"\x78\x01", *_deflate.zeros(above)]
-    if size - below > above:
-        rows = _take_scratch(size - below - above)
-        at_here = at - above
-        rows[at_here] = steps
-        parts.append(_deflate.compress_part(rows[: size - below - above].data))
-        rows[at_here] = 0
-        _give_back(rows)
-    parts += [*_deflate.zeros(below), _deflate.LAST_BLOCK, _adler(at, steps, size)]
-    return b"".join(parts)
+    rises, falls, top, bottom = _binary_steps(starts, lengths, stride)
+    above = top // _BLOCK * _BLOCK
+    below = (size - bottom) // _BLOCK * _BLOCK
+    part = size - above - below
+    rows = _take_scratch(part)
+    rows[rises - above] = 1
+    rows[falls - above] = 255
+    rows[top - above : bottom - above : stride] = 1
+    blocks = _deflate.compress_part(rows[:part].data)
+    rows[rises - above] = 0
+    rows[falls - above] = 0
+    rows[top - above : bottom - above : stride] = 0
+    _give_back(rows)
+    up, down = len(rises) * size - int(rises.sum()), len(falls) * size - int(falls.sum())
+    runs = (len(rises) + 255 * len(falls), up + 255 * down)
+    adler = _adler(size, runs, _filter_share(top, bottom, stride, size))
+    return b"".join(
+        (_deflate.START, *_deflate.zeros(above), blocks, *_deflate.zeros(below), _deflate.LAST_BLOCK, adler)
+    )
 
 
-def _binary_steps(starts: Ints, lengths: Ints, stride: int) -> tuple[NDArray[np.int64], Bytes]:
-    """Where the filtered rows are not zero, ascending, and what is there: filter bytes, +1 at starts, -1 behind ends."""
+def _binary_steps(starts: Ints, lengths: Ints, stride: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
+    """Where the filtered rows have 1 (starts) and -1 (behind ends), and where the first row with runs starts, the last ends."""
     if not len(starts):
-        return np.empty(0, np.int64), np.empty(0, np.uint8)
-    y = starts.astype(np.int64) // (stride - 1)
-    first = starts + y + 1
-    behind = first + lengths
-    inside = behind % stride != 0  # a run that reaches the row's end has nothing behind it
-    filters = np.arange(y[0], y[-1] + 1) * stride
-    at = np.concatenate((filters, first, behind[inside]))
-    steps = np.ones(len(at), np.uint8)
-    steps[len(filters) + len(first) :] = 255
-    order = np.argsort(at)
-    return at[order], steps[order]
-
-
-def _adler(at: NDArray[np.int64], steps: Bytes, size: int) -> bytes:
-    """The Adler-32 of ``size`` bytes that are zero except for ``steps``: each counts as often as bytes follow it."""
-    amounts = steps.astype(np.int64)
-    low = (1 + int(amounts.sum())) % 65521
-    high = (size + int((amounts * ((size - at) % 65521)).sum())) % 65521
-    return (high << 16 | low).to_bytes(4)
+        nowhere = np.empty(0, np.int64)
+        return nowhere, nowhere, 0, 0
+    y = starts // np.int32(stride - 1)
+    rises = starts.astype(np.int64) + (y + 1)
+    falls = rises + lengths
+    falls = falls[falls % stride != 0]  # a run that reaches the row's end has nothing behind it
+    return rises, falls, int(y[0]) * stride, int(y[-1] + 1) * stride
 
 
 # --- colours ----------------------------------------------------------------------------------------------------------

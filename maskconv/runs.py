@@ -197,7 +197,7 @@ def uniform(image: RunMap, starts: Ints, lengths: Ints) -> tuple[Values, NDArray
     Runs may come in any order, fastest when ascending; call it once for many masks rather than once a mask.
     """
     index = _index(image, starts)
-    following = np.append(image.starts[1:], np.int32(image.width * image.height))
+    following = np.concatenate((image.starts[1:], np.array([image.width * image.height], np.int32)))
     return image.values[index], following[index] < starts + lengths
 
 
@@ -215,7 +215,7 @@ def crossing(a: RunMap, b: RunMap) -> tuple[Ints, Ints, Values, Values]:
 
 def _distinct(values: Ints) -> Ints:
     """The distinct values, ascending; sorts in place."""
-    values.sort()
+    values.sort(kind="stable")  # a merge sort: the input consists of few ascending parts
     fresh = np.empty(len(values), np.bool_)
     fresh[:1] = True
     np.not_equal(values[1:], values[:-1], out=fresh[1:])
@@ -287,7 +287,7 @@ def _covered(shape: Runs, offsets: Ints) -> NDArray[np.bool_]:
 def overlap(shapes: Sequence[Runs]) -> int:
     """The number of pixels that belong to more than one shape; 0 when no two overlap."""
     starts, lengths = _together(shapes)
-    order = np.argsort(starts)
+    order = np.argsort(starts, kind="stable")
     starts, ends = starts[order], (starts + lengths)[order]
     if not (starts[1:] < ends[:-1]).any():
         return 0
@@ -311,7 +311,7 @@ def layers(shapes: Sequence[Runs]) -> list[list[int]]:
             taken.append((_EMPTY, _EMPTY))
         found[place].append(i)
         starts, lengths = _together([taken[place], shape])
-        order = np.argsort(starts)
+        order = np.argsort(starts, kind="stable")
         taken[place] = starts[order], lengths[order]
     return found
 
@@ -349,8 +349,8 @@ def _flatten(starts: Ints, ends: Ints, owners: NDArray[np.intp]) -> tuple[Ints, 
     order = np.argsort(starts, kind="stable")
     if not (starts[order][1:] < ends[order][:-1]).any():
         return starts[order], ends[order], owners[order]
-    cuts = _distinct(np.concatenate((starts, ends)))
-    first, last = np.searchsorted(cuts, starts), np.searchsorted(cuts, ends)
+    cuts, place = _ranks(np.concatenate((starts, ends)))
+    first, last = place[: len(starts)], place[len(starts) :]
     pieces = last - first
     total = int(pieces.sum())
     if total > 16 * len(starts) and len(starts) > 1:
@@ -360,6 +360,16 @@ def _flatten(starts: Ints, ends: Ints, owners: NDArray[np.intp]) -> tuple[Ints, 
     top[np.repeat(first - (np.cumsum(pieces) - pieces), pieces) + np.arange(total)] = np.repeat(owners, pieces)
     seen = np.flatnonzero(top >= 0)
     return cuts[seen], cuts[seen + 1], top[seen]
+
+
+def _ranks(values: Ints) -> tuple[Ints, NDArray[np.intp]]:
+    """The distinct values, ascending, and the place of each value among them."""
+    order = np.argsort(values, kind="stable")
+    ordered = values.take(order)
+    fresh = np.concatenate((np.ones(1, np.bool_), ordered[1:] != ordered[:-1]))
+    place = np.empty(len(values), np.intp)
+    place[order] = np.cumsum(fresh) - 1
+    return ordered[fresh], place
 
 
 def _merge_halves(starts: Ints, ends: Ints, owners: NDArray[np.intp]) -> tuple[Ints, Ints, NDArray[np.intp]]:
@@ -373,14 +383,22 @@ def _merge_halves(starts: Ints, ends: Ints, owners: NDArray[np.intp]) -> tuple[I
 
 def _image(width: int, height: int, starts: Ints, ends: Ints, values: Values) -> RunMap:
     """The image of ascending runs that do not overlap, on a background of 0."""
-    rows = np.arange(0, width * height, width, dtype=np.int32)
-    gaps = ends[:-1][ends[:-1] != starts[1:]]
-    tail = ends[-1:][ends[-1:] < width * height]
-    cuts = _distinct(np.concatenate((rows, starts, gaps, tail)))
-    found = np.zeros(len(cuts), values.dtype)
-    found[np.searchsorted(cuts, starts)] = values
-    fresh = (cuts % width == 0) | np.append(True, found[1:] != found[:-1])
-    return RunMap(width, height, _frozen(cuts[fresh]), _frozen(found[fresh]))
+    keys = np.empty((len(starts), 2), np.int64)  # offset and value in one number: sorts both at once
+    keys[:, 0] = starts
+    keys[:, 1] = ends
+    keys <<= 32
+    keys[:, 0] |= values
+    rows = np.arange(0, width * height, width, dtype=np.int64) << 32
+    ordered = np.sort(np.concatenate((keys.reshape(-1), rows, [width * height << 32])), kind="stable")
+    offsets = ordered >> 32
+    last = np.flatnonzero(offsets[1:] != offsets[:-1])  # a run outdoes the end of another and the row
+    offsets, found = offsets.take(last), ordered.take(last) & 0xFFFFFFFF
+    fresh = offsets % width == 0
+    fresh[1:] |= found[1:] != found[:-1]
+    kept = np.flatnonzero(fresh)
+    return RunMap(
+        width, height, _frozen(offsets.take(kept).astype(np.int32)), _frozen(found.take(kept).astype(values.dtype))
+    )
 
 
 # --- connected components ---------------------------------------------------------------------------------------------
