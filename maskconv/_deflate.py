@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from maskconv.errors import PngError
 
-try:
-    import deflate as _libdeflate
-except ImportError:  # pragma: no cover - tests take it away instead
-    _libdeflate = None
-try:
-    from isal import isal_zlib as _isal
-except ImportError:  # pragma: no cover
-    _isal = None
-
 __all__ = ["LAST_BLOCK", "START", "compress", "compress_part", "crc32", "inflate", "zeros"]
 
 Buffer = bytes | bytearray | memoryview
+
+
+def _optional(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+_libdeflate = _optional("deflate")
+_isal = _optional("isal.isal_zlib")
 
 MAX_RATIO = 1032  # deflate cannot do better: 258 bytes in two bits
 START = b"\x78\x01"  # a zlib stream's header: window of 32 KiB, fast

@@ -225,7 +225,7 @@ def _unfilter_by_pillow(rows: Bytes, bpp: int) -> Bytes:
     color_type = (GRAY, GRAY_ALPHA, RGB, RGB_ALPHA)[bpp - 1]
     header = Header(size // bpp, height, 8, color_type, interlaced=False)
     # the image class, not Image.open: no warnings about sizes that we have checked
-    with PngImageFile(io.BytesIO(assemble(header, zlib.compress(np.ascontiguousarray(rows), 0)))) as image:
+    with PngImageFile(io.BytesIO(assemble(header, zlib.compress(rows.tobytes(), 0)))) as image:
         return np.frombuffer(image.tobytes(), np.uint8).reshape(height, size)
 
 
