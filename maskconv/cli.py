@@ -122,6 +122,8 @@ def convert(terminal: Terminal, /, source: str, target: str, report: str | None,
     from maskconv.finding import Report
     from maskconv.reportfile import report_file
 
+    if target == "-" and terminal.json:
+        raise click.UsageError("--json and the target - both need standard output; convert to a file")
     terminal.stdout_is_data = target == "-"
     found, begin = Report(), time.perf_counter()
     terminal.report = found
@@ -158,9 +160,9 @@ def _close(terminal: Terminal, report: Report, ends: dict[str, str], seconds: fl
 @DEBUG
 @click.pass_obj
 def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool) -> None:
-    """Check PATH: a data set of any format that can be read, or a labelmap.txt.
+    """Check a data set or a label map.
 
-    Every problem is shown with its file, its line and what to do. The exit status is 1 where there are errors or data
+    PATH is of any format that maskconv reads or checks. Every problem is shown with its file, its line and what to do. The exit status is 1 where there are errors or data
     would be lost, with --strict also where there are warnings.
     """
     from maskconv import driver, face
@@ -170,7 +172,8 @@ def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: boo
     bad = ("error", "data", "warning") if strict else ("error", "data")
     ok = not any(tally.weight in bad for tally in report.heaviest)
     if terminal.json:
-        terminal.document({"path": path, "format": report.source_format, "ok": ok, **report.to_dict(), "error": None})
+        found = {name: value for name, value in report.to_dict().items() if name in {"codes", "findings"}}
+        terminal.document({"ok": ok, "path": path, "format": report.source_format, **found, "error": None})
     else:
         for line in face.review_lines(report, terminal.look(), face.NOUNS):
             terminal.line(line)
@@ -185,7 +188,10 @@ def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: boo
 @DEBUG
 @click.pass_obj
 def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
-    """Say what PATH is and holds: format, images and their sizes, labels and their instances."""
+    """Say what a data set is and holds.
+
+    Shown are PATH's format, its images and their sizes, its labels and their instances. All of it is read.
+    """
     from maskconv import driver, face
 
     with terminal.progress(path, counts=False):
@@ -205,7 +211,10 @@ def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
 @DEBUG
 @click.pass_obj
 def formats(terminal: Terminal, /, name: str | None) -> None:
-    """List the formats, or say all about the one NAME: its options, and what it keeps."""
+    """List the formats, or describe one.
+
+    With NAME: what that format is, its options to read and to write, what its writer keeps and drops.
+    """
     from maskconv import catalogue
 
     if terminal.json:

@@ -180,25 +180,22 @@ def _block(head: str, used: int, indent: int, says: list[str], look: Look) -> It
 
 
 def _says(tally: Tally, *, every: bool) -> list[str]:
-    """A tally's sentences: message with place, other examples, what to do; nothing twice."""
+    """A tally's sentences: each message once with its places, then what to do."""
     examples = tally.examples if every else tally.examples[:1]
-    says: list[str] = []
+    messages: dict[str, list[str]] = {}
     for finding in examples:
-        place = _place(finding.where)
-        same = finding is not examples[0] and finding.message == examples[0].message
-        says.append(place if same and place else _sentence(place, finding.message))
+        messages.setdefault(finding.message, []).append(plain(finding.where))
+    says = [line for message, places in messages.items() for line in _with_places(plain(message), places)]
     if every and tally.count > len(examples):
-        says.append(f"... and {tally.count - len(examples):,} more")
-    says += [f"fix: {plain(fix)}" for fix in dict.fromkeys(f.fix for f in examples) if fix]
-    return list(dict.fromkeys(says))
+        says.append(f"... and {tally.count - len(examples):,} more (--report FILE lists all)")
+    return says + [f"fix: {plain(fix)}" for fix in dict.fromkeys(f.fix for f in examples) if fix]
 
 
-def _sentence(place: str, message: str) -> str:
-    return f"{place}: {plain(message)}" if place else plain(message)
-
-
-def _place(where: Where) -> str:
-    return plain(where)
+def _with_places(message: str, places: list[str]) -> list[str]:
+    places = list(dict.fromkeys(filter(None, places)))
+    if len(places) < 2:
+        return [f"{places[0]}: {message}" if places else message]
+    return [message, f"at {', '.join(places)}"]
 
 
 # Findings of a validation: file by file, in the order of lines.
@@ -232,7 +229,8 @@ def _review(finding: Finding, said: set[tuple[str, str]], look: Look) -> Iterato
     weight = str(finding.weight)
     head = f"{line:>5}  {look.paint(weight, weight)}{' ' * (9 - len(weight))}"
     rest = type(where)(image=where.image, annotation=where.annotation, member=where.member if not line else "")
-    text = f"{_sentence(_place(rest), finding.message)}  [{plain(finding.code)}]"
+    sentence = plain(f"{rest}: {finding.message}" if str(rest) else finding.message)
+    text = f"{sentence}  [{plain(finding.code)}]"
     yield from hanging(head, text, look, used=16)
     if finding.fix and (finding.code, finding.fix) not in said:
         said.add((finding.code, finding.fix))

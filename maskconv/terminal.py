@@ -89,9 +89,9 @@ class Terminal:
     def document(self, value: dict[str, Any]) -> None:
         """The one JSON document: UTF-8 whatever the locale; bytes of names that are no text stay as \\udcXX."""
         text = json.dumps(value, ensure_ascii=False, indent=2, default=as_json) + "\n"
-        stream = click.get_binary_stream("stdout")
-        stream.write(text.encode("utf-8", "backslashreplace"))
-        stream.flush()
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
 
     def leave(self, status: int) -> None:
         """End the command with this exit status."""
@@ -142,7 +142,7 @@ class Terminal:
         self.note(str(message), mark="warning: ")
 
     def _failed(self, error: BaseException) -> int:
-        facts, status = self._explain(error)
+        facts, text, status = self._explain(error)
         if self.debug and not isinstance(error, click.ClickException):
             import traceback
 
@@ -152,50 +152,51 @@ class Terminal:
             found = report.to_dict() if report is not None else {}
             self.document({"ok": False, **found, "error": facts})
         else:
-            self._show_failure(facts, report)
+            self._show_failure(facts["kind"], text, report)
         return status
 
-    def _show_failure(self, facts: dict[str, Any], report: Report | None) -> None:
+    def _show_failure(self, kind: str, text: str, report: Report | None) -> None:
         from maskconv import face
 
-        if report is not None and facts["kind"] != "Stopped":
-            weights = ("error", "data") if facts["kind"] == "LossError" else ("error",)
+        if report is not None and kind != "Stopped":
+            weights = ("error", "data") if kind == "LossError" else ("error",)
             self.findings(report, weights=weights, listed=weights)
-        for line in face.error_lines(facts["text"], self.look(err=True)):
+        for line in face.error_lines(text, self.look(err=True)):
             self.line(line, err=True)
 
-    def _explain(self, error: BaseException) -> tuple[dict[str, Any], int]:
-        """The error's facts and the exit status."""
+    def _explain(self, error: BaseException) -> tuple[dict[str, Any], str, int]:
+        """The error's facts for JSON, its sentence, and the exit status."""
         if isinstance(error, Stopped):
-            return self._facts(error, "stopped", f"{error}; {self._state()}"), 128 + error.number
+            return _facts(error, "stopped", f"{error}; {self._state()}", 128 + error.number)
         if isinstance(error, click.exceptions.Abort):
-            return self._facts(error, "stopped", f"stopped; {self._state()}"), 130
+            return _facts(error, "stopped", f"stopped; {self._state()}", 130)
         if isinstance(error, click.ClickException):
-            return self._facts(error, "usage", _usage(error)), 2
+            return _facts(error, "usage", _usage(error), 2)
         from maskconv.errors import MaskconvError, UsageError
 
         if isinstance(error, MaskconvError):
-            return self._known(error), 2 if isinstance(error, UsageError) else 1
-        text = f"internal error: {type(error).__name__}: {error}; {BUG}"
-        return self._facts(error, "internal", text), 1
+            facts, text, _ = _facts(error, error.code, str(error), 1)
+            return facts | _parts(error), text, 2 if isinstance(error, UsageError) else 1
+        return _facts(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
 
     def _state(self) -> str:
         return "the target is complete" if self.written else "nothing was written"
 
-    def _known(self, error: MaskconvError) -> dict[str, Any]:
-        from dataclasses import asdict
 
-        where = {} if error.where is None else {k: v for k, v in asdict(error.where).items() if v not in ("", None)}
-        facts = self._facts(error, error.code, str(error))
-        return facts | {"message": error.message, "where": where, "fix": error.fix}
+def _facts(error: BaseException, code: str, text: str, status: int) -> tuple[dict[str, Any], str, int]:
+    facts = {"kind": type(error).__name__, "code": code, "message": text, "where": {}, "fix": ""}
+    return facts, text, status
 
-    def _facts(self, error: BaseException, code: str, text: str) -> dict[str, Any]:
-        kind = type(error).__name__
-        return {"kind": kind, "code": code, "message": text, "where": {}, "fix": "", "text": text}
+
+def _parts(error: MaskconvError) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    where = {} if error.where is None else {k: v for k, v in asdict(error.where).items() if v not in ("", None)}
+    return {"message": error.message, "where": where, "fix": error.fix}
 
 
 def _usage(error: click.ClickException) -> str:
-    text = error.format_message().rstrip(".")
+    text = error.format_message().replace(". (", " (").rstrip(".")
     context = getattr(error, "ctx", None)
     return f"{text}; see {context.command_path if context else 'maskconv'} --help"
 

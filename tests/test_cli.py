@@ -1,0 +1,455 @@
+"""The command line: what it takes, what it shows, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+import maskconv
+from maskconv import cli, registry
+from maskconv.finding import Finding, Weight, Where
+from maskconv.model import AnnotatedImage, Annotation, Feature, Label, LabelMap, Mask
+from maskconv.options import Options
+from maskconv.plugin import Format, Piece, Writer, loss
+
+
+class ToyOptions(Options):
+    word: str = "hey"
+
+
+class ToyWriter(Writer[None]):
+    """Holds names and nothing else."""
+
+    Options = ToyOptions
+
+    def keeps(self):
+        return frozenset(Feature) - {Feature.SCORES, Feature.LABEL_COLORS}
+
+    def plan(self, labels, target, note):
+        return None
+
+    def encode(self, image, plan, note):
+        note(loss(Feature.HOLES, 7, Where(image=image.name), message="a hole was filled", fix="use another\x1b[31m"))
+        return Piece(f"{self.options.word} {image.name}\n".encode(), instances=len(image.annotations))
+
+    def begin(self, stage, plan):
+        self.stage = stage
+
+    def append(self, piece, note):
+        self.stage.write(piece.rows)
+
+    def next_steps(self):
+        return ("Import it.",)
+
+
+TOY = Format("toy", "a toy \x1b[2J", (".toy",), sniff=lambda probe: False, writer=ToyWriter)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registry, "_plugins", lambda: {"toy": TOY})
+    monkeypatch.delenv("COLUMNS", raising=False)
+    write_source(tmp_path / "a.mcv")
+    return tmp_path
+
+
+def write_source(path, images=3, size=(48, 64), name="street {}"):
+    pixels = np.zeros(size, bool)
+    pixels[2:9, 3:20] = True
+    mask = Mask.from_array(pixels)
+    labels = LabelMap(labels=[Label(name="car", color=(128, 0, 0)), Label(name="Straße")])
+    with maskconv.open_writer(path, labels) as writer:
+        for number in range(images):
+            one = Annotation(label="car", shape=mask, score=0.5)
+            writer.write(AnnotatedImage(name=name.format(number), width=64, height=48, annotations=(one,)))
+
+
+def break_lines(path, *numbers, text='{"name": '):
+    lines = path.read_text().splitlines()
+    for number in numbers:
+        lines[number - 1] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def run(capfd):
+    def run(*args):
+        with pytest.raises(SystemExit) as ending:
+            cli.main(list(args))
+        out, err = capfd.readouterr()
+        return ending.value.code, out, err
+
+    return run
+
+
+# Options of formats.
+
+
+def test_format_options_are_taken_before_click_sees_them():
+    args = ["convert", "a", "--to-mask-uri", "x y", "--from-subset=train=1", "b", "--to", "toy", "--from", "mcv"]
+    rest, given = cli.take_options(args)
+    assert rest == ["convert", "a", "b", "--to", "toy", "--from", "mcv"]
+    assert given == {"from": {"subset": "train=1"}, "to": {"mask_uri": "x y"}}
+
+
+def test_what_follows_two_dashes_is_a_path():
+    assert cli.take_options(["convert", "--", "--to-x", "b"]) == (
+        ["convert", "--", "--to-x", "b"],
+        {"from": {}, "to": {}},
+    )
+
+
+def test_validate_has_no_target_options():
+    assert cli.take_options(["validate", "a", "--to-x", "1"])[0] == ["validate", "a", "--to-x", "1"]
+
+
+@pytest.mark.parametrize("tail", [["--to-x"], ["--to-x", "--overwrite"], ["--to-x", "1", "--to-x=2"]])
+def test_a_wrong_option_line_is_refused(tail):
+    with pytest.raises(click.UsageError):
+        cli.take_options(["convert", "a", "b", *tail])
+
+
+def test_a_dash_and_an_empty_text_are_values():
+    assert cli.take_options(["convert", "--to-x", "-", "--to-y="])[1]["to"] == {"x": "-", "y": ""}
+
+
+def test_an_option_reaches_the_writer(run, here):
+    assert run("convert", "a.mcv", "b.toy", "--to-word", "ho")[0] == 0
+    assert (here / "b.toy").read_text().splitlines()[0] == "ho street 0"
+
+
+@pytest.mark.parametrize("name", ["wrod", "Word", ""])
+def test_an_unknown_option_lists_the_known(run, here, name):
+    status, out, err = run("convert", "a.mcv", "b.toy", f"--to-{name}=1")
+    assert (status, out) == (2, "")
+    assert "--to-word" in err and err.count("\n") == 1
+    assert sorted(p.name for p in here.iterdir()) == ["a.mcv"]
+
+
+# Endings.
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["frobnicate"],
+        ["convert", "a.mcv"],
+        ["convert", "a.mcv", "b.mcv", "c.mcv"],
+        ["convert", "a.mcv", "b.mcv", "--jobs", "0"],
+        ["convert", "a.mcv", "b.mcv", "--on-loss", "maybe"],
+        ["convert", "a.mcv", "b.mcv", "--frob"],
+        ["convert", "a.mcv", "b.mcv", "--to-x"],
+        ["convert", "a.mcv", "b.mcv", "--to", "nope"],
+        ["convert", "a.mcv", "b.mcv", "--from", "nope"],
+        ["convert", "a.mcv", "-", "--to", "mcv", "--json"],
+        ["convert", "a.mcv", "b.mcv", "--report", "-"],
+        ["convert", "a.mcv", "b.mcv", "--report", "b.mcv"],
+        ["validate", "a.mcv", "--from-x", "1"],
+        ["validate", "a.mcv", "--to-x", "1"],
+        ["formats", "nope"],
+        ["info", "a.mcv", "--from-x", "1"],
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_command_line_errors_are_one_sentence_and_status_2(run, here, args, as_json):
+    status, out, err = run(*args, *(["--json"] if as_json and "--json" not in args else []))
+    assert status == 2
+    assert [p.name for p in here.iterdir()] == ["a.mcv"]
+    if as_json or "--json" in args:
+        found = json.loads(out)
+        assert (found["ok"], err) == (False, "")
+        assert found["error"]["message"]
+    else:
+        assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["convert", "nope", "b.mcv"],
+        ["convert", "a.mcv", "a.mcv"],
+        ["convert", "a.mcv", "b.mcv", "--report", "no/where.jsonl"],
+        ["convert", "a.mcv", "b.mcv", "--report", "a.mcv/x"],
+        ["convert", "a.mcv", "no/where.mcv"],
+        ["convert", "a.mcv", "b.unknown"],
+        ["validate", "nope"],
+        ["info", "nope"],
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_errors_of_the_data_are_one_sentence_and_status_1(run, here, args, as_json):
+    status, out, err = run(*args, *(["--json"] if as_json else []))
+    assert status == (2 if "a.mcv/x" in args else 1)
+    assert [p.name for p in here.iterdir()] == ["a.mcv"]
+    if as_json:
+        assert json.loads(out)["error"]["fix"] and err == ""
+    else:
+        assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_an_unexpected_exception_is_a_sentence_and_a_traceback_only_under_debug(run, monkeypatch):
+    monkeypatch.setattr("maskconv.driver.convert", lambda *args, **named: 1 / 0)
+    status, _, err = run("convert", "a.mcv", "b.mcv")
+    assert status == 1
+    assert err.startswith("error: internal error: ZeroDivisionError") and "--debug" in err and "Traceback" not in err
+    assert "Traceback" in run("convert", "a.mcv", "b.mcv", "--debug")[2]
+    assert "Traceback" not in run("convert", "a.mcv", "b.mcv", "--json")[2]
+
+
+def test_all_errors_are_listed_and_nothing_is_written(run, here):
+    break_lines(here / "a.mcv", 2, 4)
+    status, out, err = run("convert", "a.mcv", "b.mcv")
+    assert (status, out) == (1, "")
+    assert "a.mcv:2" in err and "a.mcv:4" in err and err.splitlines()[-1].startswith("error: nothing was written")
+    assert [p.name for p in here.iterdir()] == ["a.mcv"]
+
+
+def test_examples_end_after_twenty(run, here):
+    write_source(here / "many.mcv", 30)
+    break_lines(here / "many.mcv", *range(2, 32), text="{}")
+    err = run("convert", "many.mcv", "b.mcv")[2]
+    assert "many.mcv:21" in err and "many.mcv:22" not in err and "... and 10 more" in err
+    assert err.count("fix:") == 1
+
+
+def test_skip_writes_the_rest_and_exits_1(run, here):
+    break_lines(here / "a.mcv", 3)
+    status, out, err = run("convert", "a.mcv", "b.mcv", "--on-error", "skip")
+    assert status == 1
+    assert "a.mcv (mcv) -> b.mcv (mcv): 2 images, 2 instances" in out and "a.mcv:3" in err
+    assert len((here / "b.mcv").read_text().splitlines()) == 3
+
+
+def test_forbidden_loss_leaves_no_target(run, here):
+    status, out, err = run("convert", "a.mcv", "b.toy", "--on-loss", "fail")
+    assert (status, out) == (1, "")
+    assert "scores-dropped" in err and "holes-filled" in err and "label-colors" not in err
+    assert not (here / "b.toy").exists()
+
+
+# What is shown.
+
+
+def test_the_closing_of_a_conversion(run):
+    status, out, err = run("convert", "a.mcv", "b.toy")
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[0].startswith("a.mcv (mcv) -> b.toy (toy): 3 images, 3 instances, ") and lines[1] == "next: Import it."
+    codes = [line.split()[1] for line in err.splitlines() if not line.startswith(" ")]
+    assert codes == ["scores-dropped", "holes-filled", "label-colors-dropped"]
+    assert "3x  21 pixels" in err and "image street 0: a hole was filled" in err and err.count("fix:") == 1
+
+
+def test_nothing_from_the_data_steers_the_terminal(run):
+    for args in (["formats"], ["formats", "toy"], ["convert", "a.mcv", "b.toy"], ["convert", "\x1b]0;x\x07", "b.toy"]):
+        _, out, err = run(*args)
+        assert "\x1b" not in out + err and "\x07" not in out + err
+        assert "\\x1b" in out + err
+
+
+def test_quiet_shows_lost_data_and_nothing_else(run):
+    _, out, err = run("convert", "a.mcv", "b.toy", "--quiet")
+    assert out == "" and "holes-filled" in err and "label-colors" not in err
+
+
+def test_ignored_losses_are_not_shown(run):
+    assert run("convert", "a.mcv", "b.toy", "--on-loss", "ignore")[2] == ""
+
+
+def test_json_is_one_document(run):
+    status, out, err = run("convert", "a.mcv", "b.toy", "--json")
+    found = json.loads(out)
+    assert (status, err, found["ok"], found["error"]) == (0, "", True, None)
+    assert (found["source_format"], found["target_format"], found["instances_written"]) == ("mcv", "toy", 3)
+    assert {c["code"] for c in found["codes"]} == {f["code"] for f in found["findings"]}
+    assert found["next_steps"] == ["Import it."]
+
+
+def test_json_of_a_failure_holds_the_findings(run, here):
+    break_lines(here / "a.mcv", 2)
+    status, out, _ = run("convert", "a.mcv", "b.toy", "--json")
+    found = json.loads(out)
+    assert (status, found["ok"], found["error"]["kind"]) == (1, False, "ConversionError")
+    assert found["findings"][0]["where"] == {"path": "a.mcv", "line": 2}
+
+
+def test_standard_output_takes_only_the_data(run, here):
+    status, out, err = run("convert", "a.mcv", "-", "--to", "toy")
+    assert status == 0
+    assert out == "hey street 0\nhey street 1\nhey street 2\n"
+    assert "3 images" in err and "Import it." in err
+
+
+def test_a_report_streams_every_finding(run, here):
+    write_source(here / "many.mcv", 30)
+    for _ in range(2):  # an earlier report is replaced
+        assert run("convert", "many.mcv", "b.toy", "--report", "r.jsonl", "--overwrite")[0] == 0
+    *findings, last = map(json.loads, (here / "r.jsonl").read_text().splitlines())
+    assert sum(f["code"] == "holes-filled" for f in findings) == 30
+    assert last["summary"]["images"] == 30 and last["summary"]["ok"] is True
+
+
+def test_a_report_replaces_no_other_file(run, here):
+    before = (here / "a.mcv").read_bytes()
+    write_source(here / "other.mcv")
+    status, _, err = run("convert", "other.mcv", "b.toy", "--report", "a.mcv")
+    assert status == 1 and "is no report" in err and not (here / "b.toy").exists()
+    assert (here / "a.mcv").read_bytes() == before
+
+
+def test_a_report_of_a_failure_says_so(run, here):
+    break_lines(here / "a.mcv", 2)
+    run("convert", "a.mcv", "b.toy", "--report", "r.jsonl")
+    last = json.loads((here / "r.jsonl").read_text().splitlines()[-1])
+    assert last["summary"]["ok"] is False and "nothing was written" in last["summary"]["error"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_the_report_is_a_sentence(run, here):
+    status, _, err = run("convert", "a.mcv", "b.toy", "--report", "/dev/full")
+    assert status == 1 and "the report cannot be written" in err and err.count("error:") == 1
+    assert [p.name for p in here.iterdir()] == ["a.mcv"]
+
+
+def test_validate_shows_lines_in_order_and_a_fix_once(run, here):
+    break_lines(here / "a.mcv", 2, 4)
+    status, out, err = run("validate", "a.mcv")
+    lines = out.splitlines()
+    assert (status, err, lines[0], lines[-1]) == (1, "", "a.mcv", "a.mcv: 2 errors")
+    assert [line.split()[0] for line in lines[1:-1]] == ["2", "fix:", "4"]
+
+
+def test_validate_of_a_fine_source(run):
+    status, out, err = run("validate", "a.mcv")
+    assert (status, err) == (0, "") and out.startswith("a.mcv: fine")
+
+
+def test_validate_json(run, here):
+    break_lines(here / "a.mcv", 3)
+    status, out, _ = run("validate", "a.mcv", "--json")
+    found = json.loads(out)
+    assert (status, found["ok"], found["path"], found["format"]) == (1, False, "a.mcv", "mcv")
+    assert [f["where"]["line"] for f in found["findings"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("weight", "status", "strict"), [("info", 0, 0), ("warning", 0, 1), ("data", 1, 1), ("error", 1, 1)]
+)
+def test_validate_judges_by_weight(run, monkeypatch, weight, status, strict):
+    found = Finding("a-code", Weight(weight), "something", Where("a.odd", line=2))
+    odd = Format("odd", "odd", (".odd",), lambda p: p.suffix == ".odd", check=lambda probe, note: note(found))
+    monkeypatch.setattr(registry, "_plugins", lambda: {"odd": odd})
+    Path("a.odd").touch()
+    assert run("validate", "a.odd")[0] == status
+    assert run("validate", "a.odd", "--strict")[0] == strict
+
+
+def test_info(run):
+    status, out, _ = run("info", "a.mcv")
+    assert status == 0
+    assert out.splitlines() == ["a.mcv (mcv): 3 images, 3 instances", "sizes   64x48 3", "labels  car 3, Straße 0"]
+    assert json.loads(run("info", "a.mcv", "--json")[1])["labels"] == {"car": 3, "Straße": 0}
+
+
+def test_formats(run):
+    status, out, _ = run("formats")
+    assert status == 0 and all(name in out for name in registry.names())
+    found = json.loads(run("formats", "--json")[1])
+    assert {f["name"] for f in found["formats"]} == set(registry.names())
+    toy = json.loads(run("formats", "toy", "--json")[1])
+    assert toy["write_options"][0]["flag"] == "--to-word" and "scores" not in toy["keeps"]
+    assert "scores (data)" in run("formats", "toy")[1]
+
+
+def test_version_and_help(run):
+    assert run("--version")[1] == f"maskconv {maskconv.__version__}\n"
+    assert run()[0] == 2
+    for command in cli.cli.commands:
+        status, out, _ = run(command, "--help")
+        assert status == 0 and "Usage: maskconv" in out
+
+
+# A process of its own.
+
+
+def maskconv_process(*args, **named):
+    # a shell's background job ignores SIGINT, and children inherit that
+    named = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | named
+    fresh = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    preexec = {"preexec_fn": fresh} if os.name == "posix" else {}
+    return subprocess.Popen([sys.executable, "-m", "maskconv", *args], **preexec, **named)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_within_a_second_and_leaves_nothing(here, number, status):
+    write_source(here / "big.mcv", 20000, name="item {:06}")
+    before = sorted(p.name for p in here.iterdir())
+    process = maskconv_process("convert", "big.mcv", "b.mcv", "--jobs", "2")
+    while process.poll() is None and not (here / ".b.mcv.partial" / "main").exists():
+        time.sleep(0.005)
+    process.send_signal(number)
+    begin = time.monotonic()
+    out, err = process.communicate(timeout=10)
+    assert time.monotonic() - begin < 1
+    assert (process.returncode, out) == (status, "")
+    assert err.startswith("error: stopped by") and "nothing was written" in err and err.count("\n") == 1
+    assert sorted(p.name for p in here.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+def test_a_reader_that_leaves_is_no_bug(here):
+    write_source(here / "labels.mcv", 1)
+    process = maskconv_process("formats", "--json")
+    process.stdout.close()
+    err = process.stderr.read()
+    process.wait(10)
+    process.stderr.close()
+    assert err == "" and process.returncode == 1
+
+
+def terminal_output(args, env, columns):
+    """What a real terminal of that width receives on stdout and stderr together."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    clean = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS"}}
+    process = maskconv_process(*args, stdout=theirs, stderr=theirs, env=clean | {"TERM": "xterm-256color"} | env)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other side has closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    process.wait(10)
+    return shown.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo terminals")
+@pytest.mark.parametrize("columns", [80, 140])
+def test_a_terminal_gets_colour_and_lines_that_fit(here, columns):
+    break_lines(here / "a.mcv", 2, 4, text="{}")
+    shown = terminal_output(["validate", "a.mcv"], {}, columns)
+    assert "\x1b[31m\x1b[1merror" in shown
+    text = click.unstyle(shown).replace("\r", "")
+    assert max(map(len, text.splitlines())) <= columns
+    assert "\x1b[3" not in terminal_output(["validate", "a.mcv"], {"NO_COLOR": "1"}, columns)
