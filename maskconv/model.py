@@ -28,7 +28,22 @@ __all__ = [
 ]
 
 PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jp2", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif", ".heic", ".ppm"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jp2",
+        ".png",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".ppm",
+    }
 )
 MAX_PIXELS = 2**31 - 1  # runs are int32 offsets into the row-major image
 
@@ -74,7 +89,16 @@ class _Value(BaseModel):
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
-        for value in self.__dict__.values():  # numpy drops the read-only flag in pickling
+        self._freeze()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        new = super().__deepcopy__(memo)
+        new._freeze()  # noqa: SLF001
+        return new
+
+    def _freeze(self) -> None:
+        """Numpy drops the read-only flag in pickling and copying."""
+        for value in self.__dict__.values():
             for array in value if isinstance(value, tuple) else (value,):
                 if isinstance(array, np.ndarray):
                     array.flags.writeable = False
@@ -107,18 +131,31 @@ def _same(a: Any, b: Any) -> bool:
 
 def _hashable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return value.tobytes()
+        return (value + 0).tobytes()  # -0.0 equals 0.0
     if isinstance(value, tuple):
         return tuple(map(_hashable, value))
-    return tuple(sorted((k, repr(v)) for k, v in value.items())) if isinstance(value, dict) else value
+    return frozenset(value) if isinstance(value, dict) else value  # the keys: 1 equals True and 1.0, lists have no hash
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
     """A read-only array that no one else can write to."""
-    if array.flags.writeable or not array.flags.c_contiguous:
+    if array.flags.writeable or not array.flags.c_contiguous or not _owned(array):
         array = array.copy()
         array.flags.writeable = False
     return array
+
+
+def _owned(array: NDArray[Any]) -> bool:
+    base = array.base
+    return base is None or (isinstance(base, np.ndarray) and not base.flags.writeable)
+
+
+def _numbers(value: Any, dtype: Any = None) -> NDArray[Any]:
+    """An array of what a caller or a file gave; ValueError, as pydantic wants it, where that cannot be."""
+    try:
+        return np.asarray(value, dtype=dtype)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"these are no numbers ({error})") from error
 
 
 class PixelRule(StrEnum):
@@ -149,7 +186,7 @@ class Mask(_Value):
     @field_validator("starts", "lengths", mode="before")
     @classmethod
     def _int32(cls, value: Any) -> NDArray[np.int32]:
-        array = np.asarray(value)
+        array = _numbers(value)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
             raise ValueError("runs are one-dimensional arrays of integers")
         if array.size and (array.min() < 0 or array.max() > MAX_PIXELS):
@@ -160,10 +197,11 @@ class Mask(_Value):
     @classmethod
     def _from_json(cls, data: Any) -> Any:
         if isinstance(data, dict) and "runs" in data:
-            if set(data) != {"size", "runs"} or len(data["size"]) != 2 or len(data["runs"]) % 2:
+            size, runs = data.get("size", ()), data["runs"]
+            lists = isinstance(size, list | tuple) and isinstance(runs, list | tuple)
+            if not lists or len(data) != 2 or len(size) != 2 or len(runs) % 2:
                 raise ValueError('a mask is {"size": [width, height], "runs": [start, length, ...]}')
-            runs = data["runs"]
-            return {"width": data["size"][0], "height": data["size"][1], "starts": runs[::2], "lengths": runs[1::2]}
+            return {"width": size[0], "height": size[1], "starts": runs[::2], "lengths": runs[1::2]}
         return data
 
     @model_validator(mode="after")
@@ -238,7 +276,7 @@ class Polygon(_Value):
     @field_validator("exterior", mode="before")
     @classmethod
     def _ring(cls, value: Any) -> NDArray[np.float64]:
-        ring = np.asarray(value, dtype=np.float64)
+        ring = _numbers(value, np.float64)
         if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3:
             raise ValueError(f"a ring is an array of at least 3 points (n, 2), not of shape {ring.shape}")
         if not np.isfinite(ring).all():
@@ -248,6 +286,8 @@ class Polygon(_Value):
     @field_validator("holes", mode="before")
     @classmethod
     def _rings(cls, value: Any) -> tuple[NDArray[np.float64], ...]:
+        if not isinstance(value, list | tuple):
+            raise ValueError("holes are a list of rings")  # noqa: TRY004 - what pydantic turns into its own error
         return tuple(cls._ring(ring) for ring in value)
 
     @model_serializer
