@@ -28,7 +28,7 @@ Part = tuple[NDArray[Any], list[NDArray[Any]]]  # one exterior and its holes, in
 
 FAR = 2.0**40  # coordinates beyond are moved here: whole numbers stay exact in float64 with room for products
 NEAR = 2**20  # fillPoly walks every row down to the image, so edges end at most this far outside
-AT_ONCE = 2**18  # crossings that are computed together
+AT_ONCE = 2**20  # crossings that are computed together, at most
 
 
 # --- polygon -> mask --------------------------------------------------------------------------------------------------
@@ -49,7 +49,10 @@ def polygon_mask(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
     canvas = np.zeros((bottom - top, right - left), np.uint8)
     if canvas.size:
         for part in polygons:
-            (_paint_edge if part.rule is PixelRule.EDGE else _paint_centre)(canvas, left, top, part)
+            if part.rule is not PixelRule.EDGE:
+                _paint_centre(canvas, left, top, part)
+        if edged := [part for part in polygons if part.rule is PixelRule.EDGE]:
+            _paint_edge(canvas, left, top, edged)
     return _mask_at(canvas, left, top, width, height)
 
 
@@ -148,52 +151,78 @@ def _nearby(ring: Ring, low: int, high: Ints) -> Ring:
 # --- the edge rule ----------------------------------------------------------------------------------------------------
 
 
-def _paint_edge(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
-    """Set the pixels of a polygon in the canvas, whose corner lies at (left, top) of the image."""
-    limits = (left, top, left + canvas.shape[1], top + canvas.shape[0])
-    x0, y0, x1, y1 = _window([part.exterior], limits)
-    inside = _fill(part.exterior, x0, y0, x1, y1)
-    for hole in part.holes:
-        a, b, c, d = _window([hole], (x0, y0, x1, y1))
-        inside[b - y0 : d - y0, a - x0 : c - x0] &= ~_fill(hole, a, b, c, d)
-    canvas[y0 - top : y1 - top, x0 - left : x1 - left] |= inside
+def _paint_edge(canvas: Bitmap, left: int, top: int, parts: Sequence[Polygon]) -> None:
+    """Set the pixels of polygons in the canvas, whose corner lies at (left, top) of the image."""
+    height, width = canvas.shape
+    if width > 1 and (_crossing_count(parts, left, width) > AT_ONCE or width * (height + 1) > MAX_PIXELS):
+        _paint_edge(canvas[:, : width // 2], left, top, parts)
+        _paint_edge(canvas[:, width // 2 :], left + width // 2, top, parts)
+    else:
+        canvas |= _fill(parts, left, top, width, height)
 
 
-def _fill(ring: Ring, left: int, top: int, right: int, bottom: int) -> Bitmap:
-    """The window's pixels inside a ring, 0 or 1: in each column, those below an odd number of crossings."""
-    height, width = bottom - top, right - left
-    odd = np.zeros((height + 1, width), np.uint8)
-    for columns, rows in _crossings(ring, left, right):
-        # sums wrap at 256, which keeps their parity
-        np.add.at(odd.reshape(-1), (np.clip(rows, top, bottom) - top) * width + (columns - left), np.uint8(1))
-    odd &= 1
-    return np.bitwise_xor.accumulate(odd[:-1], axis=0)
+def _crossing_count(parts: Sequence[Polygon], left: int, width: int) -> int:
+    """An upper bound, exact where it is large."""
+    rings = [ring for part in parts for ring in (part.exterior, *part.holes)]
+    bound = width * sum(map(len, rings))
+    return bound if bound <= AT_ONCE else sum(int(_spans(*_fifths(r), left, left + width)[1].sum()) for r in rings)
 
 
-def _crossings(ring: Ring, left: int, right: int) -> Iterator[tuple[Ints, Ints]]:
-    """Where a ring crosses the middles of the columns left..right-1: (columns, rows), the first row below the crossing.
+def _fill(parts: Sequence[Polygon], left: int, top: int, width: int, height: int) -> NDArray[np.bool_]:
+    """The window's pixels inside polygons. On the way there are runs down the columns, of height + 1 pixels each."""
+    window = (left, top, width, height)
+    shapes = _columns([part.exterior for part in parts if not part.holes], *window)
+    for part in parts:
+        if part.holes:
+            outer = runs.union(_columns([part.exterior], *window), height + 1)
+            holes = runs.union(_columns(part.holes, *window), height + 1)
+            shapes.append(runs.subtract(outer, holes, height + 1))
+    starts, lengths = runs.union(shapes, height + 1) if len(shapes) > 1 else shapes[0]
+    return runs.to_bitmap(starts, lengths, height + 1, width).T[:height]
+
+
+def _columns(rings: Sequence[Ring], left: int, top: int, width: int, height: int) -> list[runs.Runs]:
+    """The window's pixels inside each ring, as runs down the columns: between odd and even crossings."""
+    if not rings:
+        return []
+    ring, columns, rows = _crossings(rings, left, left + width)
+    size = width * (height + 1)
+    offsets = ring * size + (columns - left) * (height + 1) + np.clip(rows - top, 0, height)
+    offsets.sort()
+    starts, ends = offsets[::2], offsets[1::2]
+    some = starts < ends
+    starts, ends = starts[some], ends[some]
+    cuts = np.searchsorted(starts, np.arange(1, len(rings)) * size)
+    starts, lengths = (starts % size).astype(np.int32), (ends - starts).astype(np.int32)
+    return list(zip(np.split(starts, cuts), np.split(lengths, cuts), strict=True))
+
+
+def _crossings(rings: Sequence[Ring], left: int, right: int) -> tuple[Ints, Ints, Ints]:
+    """Where rings cross the middles of the columns left..right-1: (rings, columns, rows), the first row below.
 
     As pycocotools has it: vertices move to a grid of fifths of a pixel, an edge becomes a chain of its points, and the
     crossing is where the chain steps from 5 x column + 2 to 5 x column + 3.
     """
+    grids = [_fifths(ring) for ring in rings]
+    start, end = (np.concatenate(points) for points in zip(*grids, strict=True))
+    first, count = _spans(start, end, left, right)
+    edge = np.repeat(np.arange(len(count)), count)
+    columns = np.arange(len(edge)) + np.repeat(first - (np.cumsum(count) - count), count)
+    rows = (_step(start[edge], end[edge], 5 * columns + 2) + 2) // 5
+    return np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])[edge], columns, rows
+
+
+def _fifths(ring: Ring) -> tuple[Ints, Ints]:
+    """The starts and ends of a ring's edges on a grid of fifths of a pixel."""
     start = np.trunc(5 * np.clip(ring, -FAR, FAR) + 0.5).astype(np.int64)
-    end = np.roll(start, -1, axis=0)
+    return start, np.roll(start, -1, axis=0)
+
+
+def _spans(start: Ints, end: Ints, left: int, right: int) -> tuple[Ints, Ints]:
+    """The first of the columns left..right-1 whose middle each edge crosses, and the number of those columns."""
     low, high = np.minimum(start[:, 0], end[:, 0]), np.maximum(start[:, 0], end[:, 0])
-    first = np.maximum((low + 2) // 5, left)  # the least column with 5 * column + 2 >= low
-    count = np.maximum(np.minimum((high - 3) // 5, right - 1) - first + 1, 0)
-    for some in _batches(count):
-        edge = np.repeat(some, count[some])
-        nth = np.arange(len(edge)) - np.repeat(np.cumsum(count[some]) - count[some], count[some])
-        columns = first[edge] + nth
-        yield columns, (_step(start[edge], end[edge], 5 * columns + 2) + 2) // 5
-
-
-def _batches(count: Ints) -> Iterator[NDArray[np.intp]]:
-    """Indices of the edges with crossings, in batches of about ``AT_ONCE`` crossings."""
-    some = np.flatnonzero(count)
-    total = np.cumsum(count[some])
-    if len(some):
-        yield from np.split(some, np.searchsorted(total, np.arange(AT_ONCE, total[-1], AT_ONCE)))
+    first = np.maximum((low + 2) // 5, left)
+    return first, np.maximum(np.minimum((high - 3) // 5, right - 1) - first + 1, 0)
 
 
 def _step(start: Ints, end: Ints, x: Ints) -> Ints:
@@ -277,30 +306,25 @@ def _centre_parts(bitmap: NDArray[np.bool_]) -> list[Part]:
 def _edge_parts(bitmap: NDArray[np.bool_]) -> list[Part]:
     """The boundary as simple rings, each hole with the exterior of the part that surrounds it."""
     width = bitmap.shape[1] + 1
-    outer: list[list[int]] = []
-    inner: list[list[int]] = []
-    for ring in _rings(bitmap):
-        y, x = divmod(min(ring), width)  # the pixel at a ring's first corner lies inside the ring
-        (outer if bitmap[y, x] else inner).append(ring)
-    parts: list[Part] = [(_points(ring, width), []) for ring in outer]
-    for i, ring in zip(_owners(bitmap, outer, inner), inner, strict=True):
-        parts[i][1].append(_points(ring, width))
+    rings = [(divmod(min(ring), width), _points(ring, width)) for ring in _rings(bitmap)]
+    # the pixel at a ring's first corner lies inside the ring, the one above it outside
+    outer = [(at, points) for at, points in rings if bitmap[at]]
+    inner = [((y - 1, x), points) for (y, x), points in rings if not bitmap[y, x]]
+    parts: list[Part] = [(points, []) for _, points in outer]
+    if len(parts) == 1 or not inner:
+        parts[0][1].extend(points for _, points in inner)
+        return parts
+    _, label = _cv2().connectedComponents(bitmap.view(np.uint8), connectivity=4)
+    owner = {int(label[at]): holes for (at, _), (_, holes) in zip(outer, parts, strict=True)}
+    for at, points in inner:
+        owner[int(label[at])].append(points)
     return parts
 
 
-def _owners(bitmap: NDArray[np.bool_], outer: list[list[int]], inner: list[list[int]]) -> list[int]:
-    """For each hole the index of its exterior: the pixel above a hole's first corner belongs to the part around it."""
-    if len(outer) == 1 or not inner:
-        return [0] * len(inner)
-    _, label = _cv2().connectedComponents(bitmap.view(np.uint8), connectivity=4)
-    first = [divmod(min(ring), bitmap.shape[1] + 1) for ring in outer]
-    index = {int(label[y, x]): i for i, (y, x) in enumerate(first)}
-    return [index[int(label[y - 1, x])] for y, x in (divmod(min(ring), bitmap.shape[1] + 1) for ring in inner)]
-
-
 def _points(ring: list[int], width: int) -> Ints:
-    y, x = np.divmod(np.array(ring), width)
-    return np.stack([x, y], axis=1)
+    points = np.empty((len(ring), 2), np.int64)
+    np.divmod(ring, width, points[:, 1], points[:, 0])
+    return points
 
 
 def _rings(bitmap: NDArray[np.bool_]) -> Iterator[list[int]]:
@@ -341,6 +365,9 @@ def _turns(bitmap: NDArray[np.bool_]) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _simple(loop: list[int]) -> Iterator[list[int]]:
     """A loop cut into rings that pass no corner twice."""
+    if len(set(loop)) == len(loop):
+        yield loop
+        return
     ring: list[int] = []
     place: dict[int, int] = {}
     for corner in loop:
