@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -113,6 +113,10 @@ class Report:
     next_steps: tuple[str, ...] = ()
     source_format: str = ""
     target_format: str = ""
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """Everything but ``sink``, which belongs to the process that runs."""
+        return None, {f.name: None if f.name == "sink" else getattr(self, f.name) for f in fields(self)}
 
     def add(self, finding: Finding) -> None:
         key = (finding.code, finding.weight)

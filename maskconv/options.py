@@ -75,9 +75,12 @@ def _unknown(name: str, cls: type[Options], owner: str, side: str) -> str:
 
 def _refused(error: ValidationError, owner: str, side: str) -> str:
     first = error.errors(include_url=False)[0]
-    flag = _SIDES[side] + str(first["loc"][0] if first["loc"] else "").replace("_", "-")
     reason = first["msg"].removeprefix("Value error, ")
-    return f"{owner}: {flag} does not take {first['input']!r}: {reason[:1].lower()}{reason[1:]}"
+    reason = reason[:1].lower() + reason[1:]
+    if not first["loc"]:  # options that do not fit each other
+        return f"{owner}: {reason}"
+    flag = _SIDES[side] + str(first["loc"][0]).replace("_", "-")
+    return f"{owner}: {flag} does not take {first['input']!r}: {reason}"
 
 
 def type_text(annotation: Any) -> str:
