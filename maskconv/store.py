@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,24 +70,35 @@ class Store(ABC):
         text = f"has {size:,} bytes, more than the {MAX_MEMBER:,} that one file may have"
         return DataError(text, where=self.where(name), code="member-too-big", fix="no mask is that large; remove it")
 
+    def _unreadable(self, name: str, error: OSError) -> DataError:
+        text = f"cannot be read ({error.strerror or error})"
+        return DataError(text, where=self.where(name), code="member-unreadable", fix="check that it is still there")
+
 
 class FolderStore(Store):
-    """A folder's files; symbolic links are followed only inside the folder."""
+    """A folder's files; symbolic links to files are followed only inside the folder, those to folders never."""
 
     def entries(self) -> Iterator[Entry]:
-        root = self.path.resolve()
-        for folder, names, files in os.walk(self.path):
-            names.sort()
-            for name in sorted(files):
-                path = Path(folder, name)
-                if path.is_symlink() and not path.resolve().is_relative_to(root):
-                    continue
-                try:
-                    facts = path.stat()
-                except OSError:
-                    continue  # a dangling link
-                if stat.S_ISREG(facts.st_mode):
-                    yield Entry(path.relative_to(self.path).as_posix(), facts.st_size)
+        yield from self._below(self.path, "", os.path.realpath(self.path))
+
+    def _below(self, folder: Path, prefix: str, root: str) -> Iterator[Entry]:
+        """In the order of whole names, as a zip's members have it: "a.png" comes before "a/b.png"."""
+        for name, item in sorted((i.name + "/" * i.is_dir(follow_symlinks=False), i) for i in self._listed(folder)):
+            if name.endswith("/"):
+                yield from self._below(folder / item.name, prefix + name, root)
+            elif not item.is_symlink() or Path(os.path.realpath(item.path)).is_relative_to(root):
+                with suppress(OSError):  # a dangling link
+                    facts = item.stat()
+                    if stat.S_ISREG(facts.st_mode):
+                        yield Entry(prefix + name, facts.st_size)
+
+    def _listed(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as items:
+                return list(items)
+        except OSError as error:
+            text, where = f"this folder cannot be read ({error.strerror or error})", Where(path=str(folder))
+            raise SourceError(text, where=where, code="source-unreadable", fix="check its permissions") from error
 
     def read(self, entry: Entry) -> bytes:
         if entry.size > MAX_MEMBER:
@@ -94,8 +106,7 @@ class FolderStore(Store):
         try:
             return Path(self.path, entry.name).read_bytes()
         except OSError as error:
-            text = f"cannot be read ({error.strerror})"
-            raise DataError(text, where=self.where(entry.name), code="member-unreadable") from error
+            raise self._unreadable(entry.name, error) from error
 
 
 class ZipStore(Store):
@@ -104,10 +115,12 @@ class ZipStore(Store):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._file = -1
+        self._size = 0
         self._lock = threading.Lock()
 
     def open(self) -> None:
         self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._size = os.fstat(self._file).st_size
 
     def close(self) -> None:
         if self._file >= 0:
@@ -117,11 +130,12 @@ class ZipStore(Store):
     def entries(self) -> Iterator[Entry]:
         found: dict[str, Entry] = {}
         for info in self._infos():
-            if info.is_dir():
+            name = info.filename.replace("\\", "/")  # as some Windows tools write it
+            if name.endswith("/"):
                 continue
-            self._check(info, found)
+            self._check(info, name, found)
             where = (info.header_offset, info.compress_size, info.compress_type, info.CRC)
-            found[info.filename] = Entry(info.filename, info.file_size, *where)
+            found[name] = Entry(name, info.file_size, *where)
         for name in sorted(found):
             yield found[name]
 
@@ -134,8 +148,8 @@ class ZipStore(Store):
             where = Where(path=str(self.path))
             raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
 
-    def _check(self, info: zipfile.ZipInfo, found: dict[str, Entry]) -> None:
-        name, where = info.filename, self.where(info.filename)
+    def _check(self, info: zipfile.ZipInfo, name: str, found: dict[str, Entry]) -> None:
+        where = self.where(name)
         if reason := unsafe(name):
             raise SourceError(f"this member {reason}", where=where, code="zip-unsafe-name", fix="do not trust this zip")
         if info.flag_bits & 1:
@@ -148,12 +162,12 @@ class ZipStore(Store):
         if max(entry.size, entry.packed) > MAX_MEMBER:
             raise self._too_big(entry.name, entry.size)
         guess = _LOCAL + len(entry.name.encode()) + 64 + entry.packed
-        raw = self._pread(guess, entry.offset)
+        raw = self._pread(guess, entry)
         start = _LOCAL + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
         if raw[:4] != b"PK\3\4" or len(raw) < _LOCAL:
             raise self._corrupt(entry, "its local header is missing")
         if len(raw) < start + entry.packed:
-            raw = self._pread(start + entry.packed, entry.offset)
+            raw = self._pread(start + entry.packed, entry)
         data = raw[start : start + entry.packed]
         if len(data) != entry.packed:
             raise self._corrupt(entry, "the zip ends inside it")
@@ -165,12 +179,16 @@ class ZipStore(Store):
             raise self._corrupt(entry, "its checksum does not match")
         return data
 
-    def _pread(self, size: int, offset: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._file, size, offset)
-        with self._lock:
-            os.lseek(self._file, offset, os.SEEK_SET)
-            return os.read(self._file, size)
+    def _pread(self, size: int, entry: Entry) -> bytes:
+        size = max(0, min(size, self._size - entry.offset))  # what a forged header claims is not allocated
+        try:
+            if hasattr(os, "pread"):
+                return os.pread(self._file, size, entry.offset)
+            with self._lock:
+                os.lseek(self._file, entry.offset, os.SEEK_SET)
+                return os.read(self._file, size)
+        except OSError as error:
+            raise self._unreadable(entry.name, error) from error
 
     def _inflate(self, entry: Entry, data: bytes) -> bytes:
         stream = zlib.decompressobj(-zlib.MAX_WBITS)
