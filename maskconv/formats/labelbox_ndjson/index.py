@@ -1,0 +1,126 @@
+"""What is kept of a file in memory: where each record lies, and which data row it belongs to; about 20 bytes a record."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from maskconv.errors import DataError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson import kinds, split
+from maskconv.formats.labelbox_ndjson.split import Place
+from maskconv.labelbox.checks import GEOMETRIES, RecordError, data_row
+
+__all__ = ["Index", "Row"]
+
+GEOMETRY_KEYS = frozenset(GEOMETRIES)
+Row = tuple[str, str]  # ("id" or "globalKey", text)
+
+
+class Index:
+    """The records of a file by data row, in order of first appearance.
+
+    Building it notes everything that keeps a record from being assigned to a data row. ``labels`` are the segmentations'
+    names and schema ids in order of first appearance, ``unsized`` counts data rows that have shapes but no mask.
+    """
+
+    def __init__(self, path: Path, note: Note) -> None:
+        self.path = path
+        self.rows: dict[Row, int] = {}
+        self.labels: dict[tuple[str, str], None] = {}
+        self.without_uuid = 0
+        self._note = note
+        self._offsets, self._lengths = array("Q"), array("I")
+        self._lines, self._numbers, self._owners = array("I"), array("I"), array("I")
+        self._holds = bytearray()  # per data row: 1 it has shapes, 2 it has masks
+        with path.open("rb", buffering=1 << 18) as file:
+            spans = split.lines(file) if split.is_lines(file) else split.objects(file)
+            try:
+                for place, data in spans:
+                    self._take(place, data)
+            except DataError as error:
+                note(Finding(error.code, Weight.ERROR, error.message, Where(path=str(path)), fix=error.fix))
+        del self._note
+
+    @property
+    def unsized(self) -> int:
+        return self._holds.count(1)
+
+    def __iter__(self) -> Iterator[tuple[Row, list[Place]]]:
+        """Each data row with the places of its records, in the file's order."""
+        owners = np.frombuffer(self._owners, np.uint32)
+        order = np.argsort(owners, kind="stable").astype(np.uint32)
+        bounds = np.searchsorted(owners, np.arange(len(self.rows) + 1), sorter=order)
+        for number, row in enumerate(self.rows):
+            yield row, [self._place(i) for i in order[bounds[number] : bounds[number + 1]].tolist()]
+
+    def _place(self, i: int) -> Place:
+        return Place(self._offsets[i], self._lengths[i], self._lines[i], self._numbers[i])
+
+    def _take(self, place: Place, data: bytes) -> None:
+        try:
+            record = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            self._broken(place, data, error)
+            return
+        try:
+            self._add(place, record)
+        except RecordError as error:
+            self._note(place.error(self.path, error))
+
+    def _add(self, place: Place, record: Any) -> None:
+        if not isinstance(record, dict):
+            fix = "write each record as an object"
+            raise RecordError("this is no record but another JSON value", code="labelbox-json", fix=fix)
+        row = data_row(record.get("dataRow"))
+        owner = self.rows.setdefault(row, len(self.rows))
+        if owner == len(self._holds):
+            self._holds.append(0)
+        self._offsets.append(place.offset)
+        self._lengths.append(place.length)
+        self._lines.append(place.line)
+        self._numbers.append(place.number)
+        self._owners.append(owner)
+        if not kinds.foreign(record) and not GEOMETRY_KEYS.isdisjoint(record):
+            self._holds[owner] |= 2 if "mask" in record else 1
+            self._label(record)
+
+    def _label(self, record: dict[str, Any]) -> None:
+        for key in ("name", "schemaId"):
+            text = record.get(key)
+            if isinstance(text, str) and text:
+                self.labels.setdefault((key, text))
+                break
+        if record.get("uuid") is None:
+            self.without_uuid += 1
+
+    def _broken(self, place: Place, data: bytes, error: orjson.JSONDecodeError) -> None:
+        """A line that is no JSON: several objects behind one another, NaN, or damage."""
+        inner = split.split_line(data) if not place.number else []
+        if len(inner) > 1:
+            for part in inner:
+                span = data[part.offset : part.offset + part.length]
+                self._take(Place(place.offset + part.offset, part.length, place.line, part.number), span)
+            return
+        text, fix = _no_json(data, error)
+        self._note(place.finding(self.path, "labelbox-json", Weight.ERROR, text, fix=fix))
+
+
+def _no_json(data: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
+    """Why a record is no JSON, and what to do."""
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        text = data[:60].decode("utf-8", "replace").strip()
+        return f"this is no JSON ({_lower(error.msg)}): {text!r}{' ...' if len(data) > 60 else ''}", "mend or remove it"
+    return "NaN and Infinity are no JSON, and no coordinates", "mend the shape that has no number, or remove the record"
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,44 @@
+"""Item names and data rows: what a global key or a data row's id is called here, and the way back."""
+
+from __future__ import annotations
+
+from maskconv.formats.labelbox_ndjson.index import Row
+from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
+
+__all__ = ["counted", "extension", "known_row", "picture", "stem"]
+
+# Pictures that only Labelbox has: the path says which of its keys the member is; no file has such a path.
+_AT_LABELBOX = {"globalKey": "labelbox:global-key", "id": "labelbox:data-row"}
+_KEY = {path: key for key, path in _AT_LABELBOX.items()}
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def extension(name: str) -> str:
+    """A name's picture extension with its dot and case, such as ``.JPG``; empty where it has none."""
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 and name[dot:].lower() in PICTURE_SUFFIXES and name[dot - 1] != "/" else ""
+
+
+def stem(name: str) -> str:
+    """A name without its picture extension."""
+    return name[: len(name) - len(extension(name))]
+
+
+def picture(row: Row) -> Picture:
+    """The picture of a data row: Labelbox has it under this key."""
+    kind, key = row
+    return Picture.unchecked(path=_AT_LABELBOX[kind], member=key, width=None, height=None)
+
+
+def known_row(image: AnnotatedImage) -> Row | None:
+    """The data row that an image came from, while it has the same name."""
+    place = image.picture
+    if place is None or place.path not in _KEY:
+        return None
+    key = _KEY[place.path]
+    name = stem(place.member) if key == "globalKey" else place.member
+    return (key, place.member) if name == image.name else None

@@ -1,0 +1,110 @@
+"""What a user may choose when reading and writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Formatter
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from maskconv.formats.labelbox_ndjson.tables import Table
+from maskconv.options import Options
+
+__all__ = ["ReadOptions", "WriteOptions"]
+
+_FIELDS = ("name", "stem", "ext", "split")
+
+
+def _prefix(value: str | None) -> str | None:
+    if value is not None and "://" not in value:
+        raise ValueError("a prefix of addresses has a scheme, such as https://storage.example.com/masks/")
+    return value
+
+
+class ReadOptions(Options):
+    schema_ids: Table | None = Field(
+        default=None,
+        description='label -> schemaId, to name records that only have a schemaId: a JSON file {"label": "id"}, or the '
+        "project's normalised ontology",
+    )
+    data_rows: Table | None = Field(
+        default=None,
+        description="item -> data row id, to name records that only have a dataRow.id: a JSON file, or a CSV of two columns",
+    )
+    mask_dir: Path | None = Field(
+        default=None,
+        description="folder with the composite PNGs that instanceURI names, by the tail of its path or its last part "
+        "(default: relative addresses only, beside the file)",
+    )
+    mask_uri: str | None = Field(
+        default=None, description="prefix of instanceURI that stands for mask_dir: the rest is the path in it"
+    )
+    images: Path | None = Field(
+        default=None, description="folder with the pictures: tells the sizes of images that have no mask"
+    )
+
+    _uri = field_validator("mask_uri")(_prefix)
+
+
+class WriteOptions(Options):
+    masks: Literal["auto", "files", "png", "composite"] = Field(
+        default="auto",
+        description="how masks travel: files = one composite PNG an image in mask_dir, named by instanceURI; png = a PNG an "
+        "instance inside its record; composite = the composite inside each record (imBytes, which Labelbox' SDK cannot "
+        "read); auto = files where mask_uri or mask_dir is given, else png",
+    )
+    mask_uri: str | None = Field(
+        default=None, description="prefix of instanceURI: the address under which mask_dir will be uploaded"
+    )
+    mask_dir: Path | None = Field(
+        default=None,
+        description="folder for the composites, relative to the target's folder (default: <target>_masks beside the target)",
+    )
+    shape: Literal["mask", "polygon"] = Field(
+        default="mask", description="mask = pixels, exact; polygon = one record a part: holes are filled, parts split"
+    )
+    schema_ids: Table | None = Field(
+        default=None,
+        description='label -> schemaId: a JSON file {"label": "id"}, or the project\'s normalised ontology; records then '
+        "have a schemaId instead of a name",
+    )
+    data_rows: Table | None = Field(
+        default=None,
+        description="item -> data row id: a JSON file or a CSV of two columns; records then have a dataRow.id instead of a "
+        "globalKey",
+    )
+    global_key: str | None = Field(
+        default=None,
+        description="template of dataRow.globalKey over {name} {stem} {ext} {split} (default: {name}{ext}, the picture's "
+        "extension where the source knows it)",
+    )
+    uuid_namespace: str | None = Field(
+        default=None,
+        description="a text such as the model's version: other texts give other uuids for the same instances",
+    )
+
+    _uri = field_validator("mask_uri")(_prefix)
+
+    @field_validator("global_key")
+    @classmethod
+    def _template(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        parts = list(Formatter().parse(value))
+        fields = [field for _, field, _, _ in parts if field is not None]
+        if any(spec or conversion for _, _, spec, conversion in parts) or not set(fields) <= set(_FIELDS):
+            if "source" in fields:
+                raise ValueError("a record's source is not known here; name items with --name '{source}/{name}'")
+            raise ValueError("its fields are {name}, {stem}, {ext} and {split}")
+        if not fields:
+            raise ValueError("all images would get the same key; use {name}")
+        return value
+
+    @model_validator(mode="after")
+    def _files(self) -> Self:
+        if (self.mask_uri or self.mask_dir) and (self.masks in ("png", "composite") or self.shape == "polygon"):
+            raise ValueError("mask_dir and mask_uri are for masks=files")
+        if self.mask_uri and "?" in self.mask_uri:
+            raise ValueError("a prefix of addresses has no '?': a signature is valid for one file only")
+        return self

@@ -1,0 +1,127 @@
+"""What is decided before the first image: how masks travel and where they go, tables, keys."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from maskconv.errors import DataError, OptionError
+from maskconv.finding import Finding, Note, Weight
+from maskconv.formats.labelbox_ndjson.index import Row
+from maskconv.formats.labelbox_ndjson.names import extension, known_row
+from maskconv.formats.labelbox_ndjson.options import WriteOptions
+from maskconv.formats.labelbox_ndjson.tables import DataRows, Schemas, data_rows, schemas
+from maskconv.formats.labelbox_ndjson.uuids import namespace
+from maskconv.model import AnnotatedImage
+from maskconv.options import nearest
+from maskconv.plugin import Target
+
+__all__ = ["MAX_KEY", "Plan", "make_plan"]
+
+MAX_KEY = 200
+_NUMBERED = re.compile(r".*\.\d+", re.DOTALL)
+
+Mode = Literal["files", "png", "composite"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``folder`` takes the composites, ``prefix`` is what their paths in it are appended to."""
+
+    mode: Mode
+    polygons: bool
+    folder: Path | None
+    prefix: str
+    space: bytes
+    template: str | None
+    schemas: Schemas | None
+    rows: DataRows | None
+
+    def row(self, image: AnnotatedImage) -> tuple[Row, bool]:
+        """The data row of an image, and whether its global key may lack the picture's extension. Raises DataError."""
+        if self.rows is not None:
+            return ("id", self._row_id(self.rows, image.name)), False
+        known = known_row(image) if self.template is None else None
+        if known is not None:
+            return known, False
+        key, guessed = self._key(image)
+        if len(key) > MAX_KEY:
+            text = f"its global key has {len(key)} characters, Labelbox takes {MAX_KEY}: {key[:60]}..."
+            raise DataError(text, code="labelbox-key-long", fix="shorten it with --to-global-key '{stem}{ext}'")
+        return ("globalKey", key), guessed
+
+    def _key(self, image: AnnotatedImage) -> tuple[str, bool]:
+        name, place = image.name, image.picture
+        ext = extension(place.member or place.path) if place is not None else ""
+        template = "{name}{ext}" if self.template is None else self.template
+        values = {"name": name, "stem": name.rsplit("/", 1)[-1], "ext": ext, "split": image.split or ""}
+        return template.format_map(values), place is None and "{ext}" in template
+
+    def _row_id(self, rows: DataRows, name: str) -> str:
+        found = rows.ids.get(name)
+        if found is None:
+            text = f"the table of data rows has no {name!r}{nearest(name, rows.ids)}"
+            raise DataError(text, code="labelbox-data-row-unknown", fix="add it to --to-data-rows")
+        return found
+
+    def path(self, image: AnnotatedImage, layer: int) -> str:
+        """Where a composite goes in the folder: no two images' composites, and no two layers, have one path."""
+        split = f"{image.split}/" if image.split and self.template is not None and "{split}" in self.template else ""
+        suffix = f".{layer}" if layer > 1 or _NUMBERED.fullmatch(image.name) else ""
+        return f"{split}{image.name}{suffix}.png"
+
+    def uri(self, path: str) -> str:
+        return self.prefix + quote(path)
+
+
+def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
+    """Raises OptionError."""
+    mode, polygons = _mode(options), options.shape == "polygon"
+    folder, prefix = _places(options, target) if mode == "files" and not polygons else (None, "")
+    tables = schemas(options.schema_ids) if options.schema_ids is not None else None
+    rows = data_rows(options.data_rows) if options.data_rows is not None else None
+    if not polygons:
+        _notice(mode, options, note)
+    if tables is not None and (odd := tables.odd()):
+        text = f"Labelbox' schema ids have 25 characters; {', '.join(odd[:5])} {'has' if len(odd) == 1 else 'have'} not"
+        note(
+            Finding("labelbox-schema-odd", Weight.WARNING, text, amount=len(odd), unit="labels", fix="check the table")
+        )
+    space = namespace(options.uuid_namespace)
+    return Plan(mode, polygons, folder, prefix, space, options.global_key, tables, rows)
+
+
+def _mode(options: WriteOptions) -> Mode:
+    if options.masks == "auto":
+        return "files" if options.mask_uri or options.mask_dir else "png"
+    return options.masks
+
+
+def _places(options: WriteOptions, target: Target) -> tuple[Path, str]:
+    """The folder of composites, and the prefix of their addresses."""
+    if target.stdout:
+        fix = "write to a file, or put the masks into the records: --to-masks png"
+        raise OptionError("standard output has no place for mask files", fix=fix)
+    home = target.path.parent
+    folder = home / (options.mask_dir or f"{target.path.stem}_masks")
+    if options.mask_uri:
+        return folder, options.mask_uri if options.mask_uri.endswith(("/", "=")) else f"{options.mask_uri}/"
+    try:
+        relative = Path(os.path.relpath(folder, home)).as_posix()
+    except ValueError as error:  # another drive
+        raise OptionError("the folder for masks is on another drive", fix="choose one beside the target") from error
+    return folder, quote(relative) + "/"
+
+
+def _notice(mode: Mode, options: WriteOptions, note: Note) -> None:
+    if mode == "files" and not options.mask_uri:
+        text = "instanceURI is a path on this machine; Labelbox needs an address that it can fetch"
+        fix = "name where the masks will be: --to-mask-uri https://..., or put them into the records: --to-masks png"
+        note(Finding("labelbox-local-uri", Weight.WARNING, text, fix=fix))
+    if mode == "composite":
+        text = "masks travel as imBytes, which Labelbox' SDK cannot read"
+        note(Finding("labelbox-imbytes", Weight.WARNING, text, fix="use --to-masks png or files where that matters"))

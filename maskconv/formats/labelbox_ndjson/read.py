@@ -1,0 +1,153 @@
+"""Reading an import NDJSON: an index first, then one data row after the other."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from maskconv.errors import DataError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson.files import MaskFiles, Pictures
+from maskconv.formats.labelbox_ndjson.index import Index, Row
+from maskconv.formats.labelbox_ndjson.names import counted, extension, picture, stem
+from maskconv.formats.labelbox_ndjson.options import ReadOptions
+from maskconv.formats.labelbox_ndjson.row import RowDecoder
+from maskconv.formats.labelbox_ndjson.split import Place
+from maskconv.formats.labelbox_ndjson.tables import data_rows, schemas
+from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
+from maskconv.plugin import Head, Reader
+from maskconv.store import unsafe
+
+__all__ = ["LabelboxHead", "LabelboxReader", "Unit"]
+
+
+class Unit(NamedTuple):
+    """One data row: its key, the item's name, and where its records are."""
+
+    row: Row
+    name: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class LabelboxHead(Head):
+    """``named`` says which label each (name or schemaId, text) of a record is."""
+
+    named: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class LabelboxReader(Reader[Unit, LabelboxHead]):
+    """Import NDJSON, a JSON array of its records, or the records one behind the other."""
+
+    Options = ReadOptions
+    options: ReadOptions
+
+    def open(self) -> None:
+        self._index: Index | None = None
+        self._lock = threading.Lock()
+        self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            self.files = MaskFiles(self.source, self.options.mask_dir, self.options.mask_uri)
+            self.pictures = Pictures(self.options.images) if self.options.images is not None else None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def read(self, place: Place) -> bytes:
+        """A record's bytes; several threads may read at once."""
+        if hasattr(os, "pread"):
+            return os.pread(self._file, place.length, place.offset)
+        with self._lock:
+            os.lseek(self._file, place.offset, os.SEEK_SET)
+            return os.read(self._file, place.length)
+
+    def head(self, note: Note) -> LabelboxHead:
+        index = self._index = Index(self.source, note)
+        named = self._named(index, note)
+        self._warn(index, note)
+        labels = tuple(Label(name=name) for name in dict.fromkeys(named.values()))
+        return LabelboxHead(LabelMap(labels=labels), named=named)
+
+    def _named(self, index: Index, note: Note) -> dict[tuple[str, str], str]:
+        """The label of each name and schema id; ids without a name stand for themselves."""
+        known = schemas(self.options.schema_ids).labels if self.options.schema_ids is not None else {}
+        named = {key: known.get(key[1], key[1]) if key[0] == "schemaId" else key[1] for key in index.labels}
+        bare = [text for (kind, text) in index.labels if kind == "schemaId" and text not in known]
+        if bare:
+            shown = ", ".join(bare[:5]) + (" ..." if len(bare) > 5 else "")
+            text = f"{counted(len(bare), 'label')} known by schemaId only, and named so: {shown}"
+            fix = "name them with --from-schema-ids FILE"
+            note(self._finding("labelbox-schema-unnamed", Weight.WARNING, text, len(bare), "labels", fix))
+        return named
+
+    def _warn(self, index: Index, note: Note) -> None:
+        if index.unsized and self.options.images is None:
+            text = f"{counted(index.unsized, 'image')} with shapes but no mask: the size is not known"
+            fix = "where the target needs it, tell it from the pictures: --from-images DIR"
+            note(self._finding("labelbox-size-unknown", Weight.WARNING, text, index.unsized, "images", fix))
+        if index.without_uuid:
+            text = f"{counted(index.without_uuid, 'record')} without a uuid, which Labelbox requires"
+            fix = "writing the file again with maskconv gives each one"
+            note(self._finding("labelbox-uuid-missing", Weight.WARNING, text, index.without_uuid, "records", fix))
+
+    def _finding(self, code: str, weight: Weight, text: str, amount: float, unit: str, fix: str) -> Finding:
+        return Finding(code, weight, text, Where(path=str(self.source)), amount, unit, fix)
+
+    def units(self, note: Note) -> Iterator[Unit]:
+        index = self._index or Index(self.source, note)
+        items = data_rows(self.options.data_rows).items if self.options.data_rows is not None else {}
+        seen: dict[str, Row] = {}
+        for row, places in index:
+            name = stem(row[1]) if row[0] == "globalKey" else items.get(row[1], row[1])
+            error = _refused(name, row, seen)
+            if error is None:
+                seen[name.casefold()] = row
+                yield Unit(row, name, tuple(places))
+            else:
+                note(places[0].error(self.source, error))
+
+    def decode(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
+        place, size = self._picture(unit, note)
+        decoder = RowDecoder(self.source, head.named, self.files, size, note)
+        for record in unit.places:
+            decoder.take(record, self.read(record))
+        image = decoder.finish(unit.name, place)
+        if image is not None:
+            yield image
+
+    def _picture(self, unit: Unit, note: Note) -> tuple[Picture, tuple[int, int] | None]:
+        """The picture of a data row, and its size where the option ``images`` tells it."""
+        if self.pictures is None:
+            return picture(unit.row), None
+        try:
+            found = self.pictures.find(unit.name, unit.row[1])
+        except DataError as error:
+            note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
+            found = None
+        if found is None or found.width is None or found.height is None:
+            text = f"{self.pictures.folder} holds no readable picture of this name, so it tells no size"
+            note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
+            return picture(unit.row), None
+        return found, (found.width, found.height)
+
+
+def _refused(name: str, row: Row, seen: dict[str, Row]) -> DataError | None:
+    """Why a data row cannot be an item of that name."""
+    if reason := unsafe(name):
+        fix = "no file can be named so: change the global key"
+        return DataError(f"the {row[0]} {row[1]!r} {reason}", code="name-unsafe", fix=fix)
+    if not name or name.endswith("/") or extension(name) == name:
+        return DataError(f"the {row[0]} {row[1]!r} gives no name", code="name-unsafe", fix="change the global key")
+    other = seen.get(name.casefold())
+    if other is None:
+        return None
+    text = f"the data rows {other[1]!r} and {row[1]!r} would both be the image {name!r}"
+    return DataError(text, code="name-collision", fix="rename one of them; names differ in more than case and suffix")

@@ -1,0 +1,247 @@
+"""One data row's records -> one image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from maskconv.errors import DataError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson import kinds, masks
+from maskconv.formats.labelbox_ndjson.files import MaskFiles
+from maskconv.formats.labelbox_ndjson.masks import Composite
+from maskconv.formats.labelbox_ndjson.names import counted
+from maskconv.formats.labelbox_ndjson.split import Place
+from maskconv.labelbox import checks
+from maskconv.labelbox.checks import Color, RecordError
+from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, PixelRule, Polygon, Shape
+
+__all__ = ["RowDecoder"]
+
+Size = tuple[int, int]
+
+
+class _Failed:
+    """A composite that cannot be had: one error for all of its records."""
+
+    def __init__(self, error: DataError, place: Place) -> None:
+        self.error, self.place, self.count = error, place, 0
+
+
+class _LeftOutError(Exception):
+    """This record is left out; it has been said, or will be, why."""
+
+
+class RowDecoder:
+    """Takes records in order, keeps annotations; what is wrong is noted and left out."""
+
+    def __init__(
+        self, source: Path, named: dict[tuple[str, str], str], files: MaskFiles, size: Size | None, note: Note
+    ) -> None:
+        self._source, self._named, self._files, self._note = source, named, files, note
+        self._size = size
+        self._sized_by = "the picture" if size else ""
+        self._found: dict[str | int, Annotation] = {}
+        self._colors: dict[str | int, int] = {}  # of annotations that are colours of `_only`
+        self._composites: dict[str, Composite | _Failed] = {}
+        self._errors = 0
+
+    def take(self, place: Place, data: bytes) -> None:
+        """One record."""
+        try:
+            record: dict[str, Any] = orjson.loads(data)
+            if kind := kinds.foreign(record):
+                self._say(
+                    place, "labelbox-no-segmentation", Weight.DATA, f"this is {kind}, no segmentation of a picture"
+                )
+                return
+            self._keep(place, record)
+        except RecordError as error:
+            self._errors += 1
+            self._note(place.error(self._source, error))
+        except orjson.JSONDecodeError:
+            self._errors += 1
+            self._say(place, "labelbox-json", Weight.ERROR, "the file changed while it was read", fix="run it again")
+        except _LeftOutError:
+            self._errors += 1
+
+    def _say(self, place: Place, code: str, weight: Weight, text: str, **facts: Any) -> None:
+        self._note(place.finding(self._source, code, weight, text, **facts))
+
+    def _keep(self, place: Place, record: dict[str, Any]) -> None:
+        kind = checks.geometry(record)
+        label = self._named[checks.label(record)]
+        uuid = checks.uuid_text(record["uuid"]) if record.get("uuid") is not None else None
+        score = checks.confidence(record["confidence"]) if record.get("confidence") is not None else None
+        attributes = _attributes(record)
+        color, shape = self._shape(place, kind, record[kind])
+        if unknown := kinds.unknown_keys(record):
+            text = f"the import does not know {', '.join(unknown)}, which is dropped"
+            self._say(place, "labelbox-unknown-key", Weight.WARNING, text, fix="is a key misspelt?")
+        key = uuid if uuid is not None else len(self._found)
+        if key in self._found:
+            text = f"the uuid {uuid} occurs twice in this data row: the last record overrides the others"
+            self._say(place, "labelbox-uuid-twice", Weight.DATA, text, unit="instances", fix="give each its own uuid")
+            del self._found[key]
+            self._colors.pop(key, None)
+        if color is not None:
+            self._colors[key] = color
+        self._found[key] = Annotation.unchecked(
+            label=label,
+            shape=shape,
+            id=uuid,
+            box=None,
+            group=None,
+            track=None,
+            crowd=False,
+            score=score,
+            attributes=attributes,
+        )
+
+    def _shape(self, place: Place, kind: str, value: Any) -> tuple[int | None, Shape]:
+        """The shape, and its packed colour where it is one colour of a composite."""
+        if kind == "polygon":
+            return None, (_polygon(checks.points(value)),)
+        if kind == "bbox":
+            left, top, width, height = checks.box(value)
+            return None, Box.unchecked(x=left, y=top, width=width, height=height, rotation=0.0)
+        form, text = checks.mask_form(value)
+        if form == "png":
+            mask = self._binary(place, checks.base64_bytes(text))
+            color = None
+        else:
+            color = checks.color(value["colorRGB"]) if value.get("colorRGB") is not None else None
+            mask = self._colored(place, form, text, color)
+        self._fit(place, mask, "its mask" if form != "instanceURI" else f"the composite {text}")
+        return (color[0] << 16 | color[1] << 8 | color[2]) if color is not None else None, mask
+
+    def _binary(self, place: Place, data: bytes) -> Mask:
+        try:
+            mask, odd = masks.binary(data)
+        except DataError as error:
+            raise RecordError(
+                f"its mask.png: {error.message}", code=error.code, fix=error.fix or "write it again"
+            ) from error
+        if odd:
+            text = f"its mask.png {odd}; Labelbox' SDK refuses it"
+            self._say(place, "labelbox-png-kind", Weight.WARNING, text, fix="write 8-bit gray PNGs of 0 and 1")
+        if not len(mask.starts):
+            text = "its mask has no pixels"
+            self._say(place, "labelbox-mask-empty", Weight.WARNING, text, fix="remove the record")
+        return mask
+
+    def _fit(self, place: Place, mask: Mask, what: str) -> None:
+        """All masks of a picture have its size."""
+        size = mask.width, mask.height
+        if self._size is None:
+            self._size, self._sized_by = size, f"the mask on line {place.line}"
+        elif size != self._size:
+            text = f"{what} has {size[0]} x {size[1]} pixels, {self._sized_by} has {self._size[0]} x {self._size[1]}"
+            fix = "a mask has exactly the size of its picture"
+            raise RecordError(text, code="labelbox-size", fix=fix)
+
+    # --- composites ---------------------------------------------------------------------------------------------------
+
+    def _colored(self, place: Place, form: str, text: str, color: Color | None) -> Mask:
+        known = self._composites.get(text)
+        if known is None:
+            known = self._composites[text] = self._composite(place, form, text)
+        if isinstance(known, _Failed):
+            known.count += 1
+            raise _LeftOutError
+        if color is None:
+            said = "its mask has no colorRGB, which Labelbox requires: all pixels that are not black were taken"
+            self._say(place, "labelbox-color-missing", Weight.WARNING, said, fix="name the instance's colour")
+        mask = known.mask(color)
+        if mask is None:
+            said = f"the colour {list(color)} is not in" if color is not None else "there is no colour in"
+            fix = f"name one of the colours that are there: {known.colors}"
+            raise RecordError(f"{said} the composite {known.name}", code="labelbox-color-absent", fix=fix)
+        return mask
+
+    def _composite(self, place: Place, form: str, text: str) -> Composite | _Failed:
+        try:
+            name, data = self._files.read(text) if form == "instanceURI" else ("imBytes", checks.base64_bytes(text))
+        except DataError as error:
+            return _Failed(error, place)
+        try:
+            found = masks.composite(name, data)
+        except DataError as error:
+            said = f"{name}: {error.message}"
+            return _Failed(DataError(said, code=error.code, fix=error.fix or "write or copy it again"), place)
+        if found.odd:
+            said = f"the composite {name} {found.odd}; Labelbox takes 8-bit RGB PNGs only"
+            self._say(place, "labelbox-composite-kind", Weight.WARNING, said, fix="write it again as RGB")
+        return found
+
+    # --- the image ----------------------------------------------------------------------------------------------------
+
+    def finish(self, name: str, picture: Picture) -> AnnotatedImage | None:
+        """The image of all that was kept; None where nothing was."""
+        for found in self._composites.values():
+            self._close(found, name)
+        if not self._found:
+            return None
+        width, height = self._size or (None, None)
+        image = AnnotatedImage.unchecked(
+            name=name,
+            width=width,
+            height=height,
+            annotations=tuple(self._found.values()),
+            split=None,
+            picture=picture,
+            ignored=None,
+            sequence=None,
+            frame=None,
+            attributes={},
+        )
+        encoded = self._encoded(image.annotations)
+        return image.with_encoded(encoded) if encoded is not None else image
+
+    def _close(self, found: Composite | _Failed, name: str) -> None:
+        if isinstance(found, _Failed):
+            error = found.place.error(self._source, found.error)
+            self._note(
+                Finding(error.code, error.weight, error.message, error.where, found.count, "instances", error.fix)
+            )
+        elif not self._errors and (left := found.unnamed()):
+            pixels = sum(found.shapes[packed].area for packed in left)
+            text = (
+                f"no record names {counted(len(left), 'colour')} of the composite {found.name}: the pixels are dropped"
+            )
+            where = Where(path=str(self._source), image=name)
+            self._note(Finding("labelbox-color-unnamed", Weight.WARNING, text, where, pixels, "pixels", ""))
+
+    def _encoded(self, annotations: tuple[Annotation, ...]) -> Encoded | None:
+        """The one composite, where it shows exactly these annotations."""
+        if len(self._composites) != 1 or len(self._colors) != len(self._found):
+            return None
+        (only,) = self._composites.values()
+        colors = set(self._colors.values())
+        if isinstance(only, _Failed) or only.odd or len(colors) != len(annotations) or colors != set(only.shapes):
+            return None
+        packed = [self._colors[key] for key in self._found]
+        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in packed)
+        return Encoded(only.data, rgb, tuple(a.shape for a in annotations))
+
+
+def _polygon(ring: list[tuple[float, float]]) -> Polygon:
+    """A ring as it is here: not closed. Three points stay three."""
+    if len(ring) > 3 and ring[0] == ring[-1]:
+        ring = ring[:-1]
+    exterior = np.array(ring, np.float64)
+    exterior.flags.writeable = False
+    return Polygon.unchecked(exterior=exterior, holes=(), rule=PixelRule.CENTRE_TRUNC)
+
+
+def _attributes(record: dict[str, Any]) -> dict[str, Any]:
+    """What a record holds besides: written again by the writer."""
+    found: dict[str, Any] = {}
+    if record.get("classifications"):
+        found["classifications"] = checks.classifications(record["classifications"])
+    if record.get("customMetrics"):
+        found["customMetrics"] = checks.custom_metrics(record["customMetrics"])
+    return found
