@@ -105,20 +105,28 @@ def by_target(path: Path) -> Format:
     )
 
 
+def source_suffixes() -> frozenset[str]:
+    """The suffixes of files that some format reads."""
+    return frozenset(suffix for fmt in formats() if fmt.reader for suffix in fmt.suffixes) | {".zip", ".json"}
+
+
+def candidates(path: Path) -> list[Format]:
+    """The formats that say the path is one of theirs. Raises SourceError where it cannot be looked at."""
+    seen = probe(path)
+    return [fmt for fmt in formats() if fmt.sniff(seen)]
+
+
 def sniff(path: Path) -> Format:
     """The one format that says it can read the path. Raises FormatError naming the candidates."""
-    seen = probe(path)
-    fitting = [f for f in formats() if f.sniff(seen)]
+    fitting = candidates(path)
     if len(fitting) == 1:
         return fitting[0]
-    where, candidates = Where(path=str(path)), tuple(f.name for f in fitting)
+    where, found = Where(path=str(path)), tuple(f.name for f in fitting)
     if fitting:
-        text = f"this could be {' or '.join(candidates)}"
-        raise FormatError(
-            text, where=where, candidates=candidates, fix="say which: --from FORMAT", code="format-ambiguous"
-        )
+        text, fix = f"this could be {' or '.join(found)}", "say which: --from FORMAT"
+        raise FormatError(text, where=where, candidates=found, fix=fix, code="format-ambiguous")
     readers = [f.name for f in formats() if f.reader is not None]
-    text = f"no format recognises this {_looks(seen)}"
+    text = f"no format recognises this {_looks(probe(path))}"
     raise FormatError(text, where=where, fix=f"if you know better, name it: --from {' | '.join(readers)}")
 
 

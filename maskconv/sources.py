@@ -1,0 +1,150 @@
+"""Opening what is to be read: one source or many, by path, folder, pattern, or standard input."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maskconv import registry
+from maskconv.change import Change, check_known, unify
+from maskconv.errors import FormatError, SourceError, UsageError
+from maskconv.finding import Report, Where
+from maskconv.model import LabelMap
+from maskconv.plugin import Format, Head, Reader
+
+__all__ = ["PathLike", "Source", "expand", "open_all", "reading", "spooled"]
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open reader with its head, and what is changed of its images. Pickles without handles."""
+
+    reader: Reader[Any, Any]
+    head: Head
+    change: Change
+
+
+@contextmanager
+def spooled(source: PathLike) -> Iterator[Path]:
+    """The source's path; standard input is put into a temporary file first, for readers go back and forth."""
+    if str(source) != "-":
+        yield Path(source)
+        return
+    with tempfile.TemporaryDirectory(prefix="maskconv-") as folder:
+        path = Path(folder, "stdin")
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield path
+
+
+def recognised(path: Path, name: str | None) -> Format:
+    """The format named, or else the one that the path's content shows."""
+    if not name:
+        return registry.sniff(path)
+    fmt = registry.by_name(name)
+    registry.probe(path)  # a missing source is told the same way for all formats
+    return fmt
+
+
+@contextmanager
+def reading(
+    source: PathLike, from_: str | None, options: Mapping[str, Any], report: Report
+) -> Iterator[Reader[Any, Any]]:
+    """An open reader for a path or standard input, closed in the end."""
+    with spooled(source) as path:
+        fmt = recognised(path, from_)
+        report.source_format = fmt.name
+        if fmt.reader is None:
+            text = f"this is {fmt.title}, which can be checked but holds no annotations"
+            fix = f"check it with: maskconv validate {path}"
+            raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
+        reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
+        reader.open()
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+
+def expand(given: PathLike | Sequence[PathLike]) -> list[PathLike]:
+    """All sources meant: paths, patterns such as ``exports/*.zip``, and folders of exports, in a fixed order.
+
+    Raises SourceError for a pattern that fits nothing, UsageError for one source given twice.
+    """
+    paths: list[PathLike] = []
+    for one in [given] if isinstance(given, str | os.PathLike) else given:
+        paths += _matches(one)
+    seen: dict[str, PathLike] = {}
+    for path in paths:
+        other = seen.setdefault(os.path.realpath(path), path)
+        if other is not path:
+            raise UsageError(f"the source {path} is given twice")
+    if not paths:
+        raise UsageError("there is no source")
+    return paths
+
+
+def _matches(one: PathLike) -> list[PathLike]:
+    text = os.fspath(one)
+    if text == "-" or (Path(text).exists() and not Path(text).is_dir()):
+        return [one]
+    if Path(text).is_dir():
+        return _within(Path(text)) or [one]
+    if not glob.has_magic(text):
+        return [one]
+    found: list[PathLike] = [Path(path) for path in sorted(glob.glob(text, recursive=True))]
+    if not found:
+        where = Where(path=text)
+        raise SourceError("no file fits this pattern", where=where, code="source-missing", fix="check the path")
+    return found
+
+
+def _within(folder: Path) -> list[PathLike]:
+    """The exports in a folder that is none itself."""
+    if registry.candidates(folder):
+        return []
+    suffixes = registry.source_suffixes()
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in suffixes)
+    return [path for path in files if any(fmt.reader for fmt in registry.candidates(path))]
+
+
+def names(paths: Sequence[PathLike]) -> list[str]:
+    """A name for each source, for ``{source}``: its stem, with as many folders before it as tell them apart."""
+    parts = [Path(path).resolve().with_suffix("").parts if str(path) != "-" else ("stdin",) for path in paths]
+    if len({p[-1] for p in parts}) == len(parts):
+        return [p[-1] for p in parts]
+    for depth in range(2, max(map(len, parts)) + 1):
+        shortened = ["/".join(p[-depth:]) for p in parts]
+        if len(set(shortened)) == len(shortened):
+            return [_without_tail(name, shortened) for name in shortened]
+    return ["/".join(p[1:]) for p in parts]
+
+
+def _without_tail(name: str, all_: Sequence[str]) -> str:
+    """``a/voc`` is ``a`` where every source is called voc."""
+    tail = name.rsplit("/", 1)[-1]
+    return name.removesuffix("/" + tail) if all(other.endswith("/" + tail) for other in all_) else name
+
+
+@contextmanager
+def open_all(
+    paths: Sequence[PathLike], from_: str | None, options: Mapping[str, Any], change: Change, report: Report
+) -> Iterator[tuple[list[Source], LabelMap]]:
+    """All sources open, with their changes, and the one label map of all after those."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(reading(path, from_, options, report)) for path in paths]
+        heads: list[Head] = [reader.head(report.add) for reader in readers]
+        check_known(change.rules, change.only, [name for head in heads for name in head.labels.names])
+        changes = [Change(change.rules, change.only, change.name, name) for name in names(paths)]
+        labels = unify(each.labels(head.labels) for each, head in zip(changes, heads, strict=True))
+        yield [Source(*facts) for facts in zip(readers, heads, changes, strict=True)], labels
