@@ -7,12 +7,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv._deflate import Buffer, crc32, inflate
+from maskconv._deflate import START, Buffer, compress, crc32, inflate
 from maskconv.errors import PngError
 
 __all__ = ["MAX_PIXELS", "Contents", "Header", "assemble", "open_png", "read_header", "samples", "unfilter"]
@@ -190,30 +191,27 @@ def unfilter(rows: Bytes, bpp: int) -> Bytes:
 
     Raises PngError for a filter that does not exist.
     """
-    filters = rows[:, 0]
-    highest = int(filters.max())
+    filters = rows[:, 0].tolist()
+    highest = max(filters)
     if highest > 4:
         raise PngError(f"the PNG has a row with filter {highest}; there are 0 to 4")
     if highest > 2:
         return _unfilter_by_pillow(rows, bpp)
     plain = rows[:, 1:].copy()
-    if highest == 0:
-        return plain
-    if (filters == 2).all():
-        np.add.accumulate(plain, axis=0, out=plain)
-        return plain
-    for y, kind in enumerate(filters.tolist()):
+    above = np.zeros_like(plain[0])
+    for kind, row in zip(filters, plain, strict=True):
         if kind == 1:
-            pixels = plain[y].reshape(-1, bpp)
+            pixels = row.reshape(-1, bpp)
             np.add.accumulate(pixels, axis=0, out=pixels)
-        elif kind == 2 and y:
-            plain[y] += plain[y - 1]
+        elif kind == 2:
+            np.add(row, above, out=row)
+        above = row
     return plain
 
 
 def _unfilter_by_pillow(rows: Bytes, bpp: int) -> Bytes:
-    """Filters work on bytes, not samples: rows become a stored PNG of 8-bit samples with the same ``bpp``, so that Pillow
-    neither scales nor converts anything."""
+    """Filters work on bytes, not samples: rows become a PNG of 8-bit samples with the same ``bpp``, so that Pillow neither
+    scales nor converts anything."""
     from PIL.PngImagePlugin import PngImageFile
 
     height, size = rows.shape[0], rows.shape[1] - 1
@@ -225,8 +223,18 @@ def _unfilter_by_pillow(rows: Bytes, bpp: int) -> Bytes:
     color_type = (GRAY, GRAY_ALPHA, RGB, RGB_ALPHA)[bpp - 1]
     header = Header(size // bpp, height, 8, color_type, interlaced=False)
     # the image class, not Image.open: no warnings about sizes that we have checked
-    with PngImageFile(io.BytesIO(assemble(header, zlib.compress(rows.tobytes(), 0)))) as image:
+    data = np.ascontiguousarray(rows).data.cast("B")
+    stream = b"".join((START, compress(data), zlib.adler32(data).to_bytes(4)))
+    with PngImageFile(io.BytesIO(assemble(header, stream))) as image:
         return np.frombuffer(image.tobytes(), np.uint8).reshape(height, size)
+
+
+@cache
+def _unpacked(depth: int) -> NDArray[Any]:
+    """(256,): the samples of each byte, as bytes of one number."""
+    shifts = np.arange(8 - depth, -1, -depth)
+    split = (np.arange(256)[:, None] >> shifts & (1 << depth) - 1).astype(np.uint8)
+    return split.view(f"u{len(shifts)}").reshape(-1)
 
 
 def _unpack(plain: Bytes, header: Header, width: int) -> NDArray[Any]:
@@ -235,9 +243,7 @@ def _unpack(plain: Bytes, header: Header, width: int) -> NDArray[Any]:
     if header.depth == 16:
         return plain.view(">u2").astype(np.uint16).reshape(height, width, -1)
     if header.depth < 8:
-        shifts = np.arange(8 - header.depth, -1, -header.depth, dtype=np.uint8)
-        split = (plain[:, :, None] >> shifts) & np.uint8((1 << header.depth) - 1)
-        return split.reshape(height, -1)[:, :width, None]
+        return _unpacked(header.depth)[plain].view(np.uint8)[:, :width, None]
     return plain.reshape(height, width, -1)
 
 

@@ -19,7 +19,7 @@ from maskconv._colors import Bytes, pack, unpack, voc_colors, voc_index, voc_pac
 from maskconv._deflate import Buffer
 from maskconv._pngfile import MAX_PIXELS, Contents, Header, read_header
 from maskconv._pngwrite import encode_binary, encode_gray, encode_palette, encode_rgb
-from maskconv._runmap import RunMap
+from maskconv._runmap import RunMap, nonzero
 from maskconv.errors import PngError
 
 __all__ = [
@@ -111,26 +111,14 @@ def _scan(contents: Contents) -> RunMap:
     stride = 1 + header.row_bytes(header.width)
     find = _from_differences
     if header.width > _WIDEST or bytes(rows[::stride]).count(1) < header.height:
-        rows, find = _plain(rows.reshape(-1, stride), header.bpp), _from_plain
+        rows, find = _pngfile.unfilter(rows.reshape(-1, stride), header.bpp).reshape(-1), _from_plain
+        stride -= 1
     step = max(8, _BAND // stride & ~7)  # rows; eight keep words aligned
-    bands = [find(rows[y * stride : (y + step) * stride], header, stride) for y in range(0, header.height, step)]
+    bands = [find(rows[y * stride : (y + step) * stride], header) for y in range(0, header.height, step)]
     if len(bands) == 1:
         return _image(header, *bands[0])
     starts = np.concatenate([found + k * step * header.width for k, (found, _) in enumerate(bands)])
     return _image(header, starts, np.concatenate([values for _, values in bands]))
-
-
-def _nonzero(data: Bytes) -> tuple[NDArray[np.intp], Bytes]:
-    """The positions of nonzero bytes, where they are few, and the bytes: whole words are looked at first."""
-    whole = len(data) & ~7
-    words = data[:whole].view(np.uint64)
-    hits = np.flatnonzero(words != 0)
-    near = words.take(hits).view(np.uint8)
-    inside = np.flatnonzero(near.view(np.bool_))
-    shift = (hits - np.arange(len(hits))) << 3
-    rest = np.flatnonzero(data[whole:])
-    at, found = inside + shift.take(inside >> 3), near.take(inside)
-    return (np.concatenate((at, rest + whole)), np.append(found, data[whole:][rest])) if len(rest) else (at, found)
 
 
 _BAND = 2**22  # bytes of rows at once: positions take several times as much memory where an image is noise
@@ -141,9 +129,10 @@ _LANE = 21
 _WIDEST = (1 << _LANE) // 255
 
 
-def _from_differences(rows: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _from_differences(rows: Bytes, header: Header) -> tuple[NDArray[Any], NDArray[Any]]:
     """Starts and values of runs, from rows that all have filter SUB: values are sums of differences."""
-    at, steps = _nonzero(rows)
+    stride = 1 + header.row_bytes(header.width)
+    at, steps = nonzero(rows)
     y = at // stride
     heads = np.flatnonzero(at == y * stride)  # filter bytes, never 0: each row's first entry
     at -= y + 1
@@ -162,26 +151,15 @@ def _unlane(sums: NDArray[np.int64], header: Header) -> NDArray[np.int64]:
     return (sums & 0xFF) << 16 | (sums >> (_LANE - 8) & 0xFF00) | (sums >> 2 * _LANE & 0xFF)
 
 
-def _plain(rows: Bytes, bpp: int) -> Bytes:
-    """Unfiltered rows in the layout of filtered ones, flat."""
-    plain = np.empty_like(rows)
-    plain[:, 0] = 0
-    plain[:, 1:] = _pngfile.unfilter(rows, bpp)
-    return plain.reshape(-1)
-
-
-def _from_plain(rows: Bytes, header: Header, stride: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _from_plain(rows: Bytes, header: Header) -> tuple[NDArray[Any], NDArray[Any]]:
     """Starts and values of runs, from unfiltered rows: where a byte differs from the pixel on the left."""
     bpp = header.bpp
-    changes = np.zeros(len(rows), np.bool_)
+    changes = np.empty(len(rows), np.bool_)
     np.not_equal(rows[bpp:], rows[:-bpp], out=changes[bpp:])
-    changes[::stride] = True
-    at = _nonzero(changes.view(np.uint8))[0]
-    y = at // stride
-    pixel = np.maximum(at - y * stride - 1, 0) // bpp + y * header.width
-    last = np.append(np.flatnonzero(pixel[1:] != pixel[:-1]), len(pixel) - 1)
-    pixel = pixel.take(last)
-    at = pixel * bpp + y.take(last) + 1
+    changes[:: header.width * bpp] = True
+    pixel = nonzero(changes.view(np.uint8))[0] // bpp
+    pixel = pixel.take(np.flatnonzero(np.append(True, pixel[1:] != pixel[:-1])))
+    at = pixel * bpp
     if header.channels < 3:
         return pixel, rows.take(at)
     return pixel, pack(np.stack((rows.take(at), rows.take(at + 1), rows.take(at + 2)), axis=-1))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv._runmap import Ints, RunMap, Runs, Values, crossing, frozen, group, lookup, uniform
+from maskconv._runmap import Ints, RunMap, Runs, Values, crossing, frozen, group, lookup, nonzero, uniform
 from maskconv._shapes import components, intersect, layers, overlap, paint, subtract, union
 
 __all__ = [
@@ -44,7 +44,7 @@ def from_bitmap(array: NDArray[Any]) -> Runs:
     # one zero before each row and one at the very end: no run crosses a row, edges alternate between start and end
     padded = np.zeros(height * (width + 1) + 1, np.bool_)
     np.not_equal(array, 0, out=padded[:-1].reshape(height, width + 1)[:, 1:])
-    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    edges = nonzero((padded[1:] != padded[:-1]).view(np.uint8))[0]
     first = edges[::2]
     starts = first - first // (width + 1)
     return frozen(starts.astype(np.int32)), frozen((edges[1::2] - first).astype(np.int32))
