@@ -50,7 +50,7 @@ def parse(data: bytes, note: Note, *, path: str = "", member: str = "") -> Label
     if len(lines) > MAX_LINES:
         log("too-large", f"the file has {len(lines):,} lines, more than {MAX_LINES:,}; they are not read")
         return None
-    reader = _Lines(log)
+    reader = _Lines(log, {line.strip().partition(":")[0] for line in lines})
     for number, line in enumerate(lines, 1):
         reader.read(number, line)
     return reader.finish()
@@ -177,7 +177,7 @@ def _lines(text: str) -> list[str]:
 
 _Kind = tuple[str, str, str]
 _WHOLE: tuple[_Kind, ...] = (  # what it is, how its text looks, where its first name is
-    ("a TensorFlow label map (pbtxt)", r"\bitem\s*\{[^}]*\bname\s*:", r"\bname\s*:\s*['\"]([^'\"\n]+)"),
+    ("a TensorFlow label map (pbtxt)", r"\bitem\s*\{[^{}]*\bname\s*:", r"\bname\s*:\s*['\"]([^'\"\n]+)"),
     (
         "YAML such as YOLO's data.yaml",
         r"(?m)^(?:nc|names)[ \t]*:",
@@ -205,12 +205,13 @@ def recognise(text: str) -> str | None:
 
 
 def _kind(text: str) -> _Kind | None:
-    lines = [line[:300] for line in _significant(text, 300)]
+    lines = _significant(text, 300)
     if not lines:
         return _EMPTY
     if lines[0][0] in "{[" and _is_json(text):
         return _JSON
-    if _HEADER.search(text[:1000]) or sum(map(_resembles, lines)) * 2 >= len(lines):
+    lines = [line for line in lines if len(line) <= MAX_LINE]
+    if not lines or _HEADER.search(text[:1000]) or sum(map(_resembles, lines)) * 2 >= len(lines):
         return None
     head = "\n".join(lines)
     whole = (kind for kind in _WHOLE if re.search(kind[1], head))
@@ -281,7 +282,7 @@ _BARE_HEADER = re.compile(r"(?i)labels?\s*:\s*colou?r[\w ()]*:.*parts\s*:\s*acti
 _COMMENT = re.compile(r"(?i)\s(#)(?!(?:[0-9a-f]{3}){1,2}\s*(?::|$))")  # but not a colour such as #ff0000
 _FOURTH = re.compile(r"[^:]*:[^:]*:[^:]*:\s*(#)")
 _BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_INDEX = re.compile(r"(?i)\bindex\s*[:=]?\s*(\d{1,9})\b")
+_INDEX = re.compile(r"(?i)\bindex\s*(?:[:=]\s*)?(\d{1,9})\b")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 _HEX = re.compile(r"(?i)(?:#|0x)([0-9a-f]{3}|[0-9a-f]{6})")
 _NUMBERS = re.compile(
@@ -328,8 +329,9 @@ def _whole(texts: Sequence[str]) -> Color | None:
 class _Lines:
     """Reads a label map line by line, noting what is wrong with each."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, names: set[str]) -> None:
         self.log = log
+        self.names = names  # of all lines, as CVAT reads them
         self.entries: list[Entry] = []
         self.usable = True
         self.comments: list[int] = []  # lines with a comment behind the label
@@ -403,13 +405,20 @@ class _Lines:
             return
         if name != entry.raw:
             message = f"the name {show(entry.raw)} ends in a space; CVAT takes it as a label other than {show(name)}"
-            self.log("name-space", message, line, fix=_corrected([name, *fields[1:]]))
+            self.log("name-space", message, line, fix=self._renamed(name, fields))
         if _HIDDEN.search(name):
             message = f"the name {show(name)} holds control or invisible characters; CVAT takes them as part of it"
-            self.log("control-character", message, line, fix=_corrected([_HIDDEN.sub("", name), *fields[1:]]))
+            self.log("control-character", message, line, fix=self._renamed(_HIDDEN.sub("", name), fields))
         if len(name) > MAX_NAME:
             message = f"the name {show(name)} has {len(name)} characters; CVAT's own labels hold {MAX_NAME}"
             self.log("name-long", f"{message}, so that it matches none", line, fix="shorten it")
+
+    def _renamed(self, name: str, fields: list[str]) -> str:
+        if not name:
+            return "give it a name"
+        if name in self.names:
+            return f"give it another name or remove the line: {show(name)} is there too"
+        return _corrected([name, *fields[1:]])
 
     def _color(self, entry: Entry, line: str, fields: list[str], *, silent: bool) -> None:
         text = fields[1]

@@ -58,7 +58,10 @@ CASES: dict[str, list[tuple[bytes | str, int | None, str, str]]] = {
     "labelmap-other-format": [
         ("car\ndog\n", None, "a list of names, one per line", "such as background:0,0,0:: and car")
     ],
-    "labelmap-line-length": [(BLACK + "x" * 4092 + ":1,2,3::\n", 2, "4,100 characters", "shorten")],
+    "labelmap-line-length": [
+        ("x" * 4092 + ":1,2,3::\n", 1, "4,100 characters", "shorten"),
+        (BLACK + "x" * 4092 + ":1,2,3::\n", 2, "4,100 characters", "shorten"),
+    ],
     "labelmap-header": [("label:color_rgb:parts:actions\n" + BLACK, 1, "lacks its '#'", "write # label:color_rgb")],
     "labelmap-fields": [
         (BLACK + "car\n", 2, "'car' has 1 field ", "write car:r,g,b:: with the colour it has in the masks"),
@@ -95,14 +98,19 @@ CASES: dict[str, list[tuple[bytes | str, int | None, str, str]]] = {
         (BLACK + "a:1,2,3:: # color index 0\n", 2, "index 0, but 'a' is label 1", "write 1 in the comment"),
     ],
     "labelmap-name-empty": [(BLACK + ":1,2,3::\n", 2, "no name", "write the name")],
-    "labelmap-name-space": [(BLACK + "car :1,2,3::\n", 2, "'car ' ends in a space", "write car:1,2,3::")],
+    "labelmap-name-space": [
+        (BLACK + "car :1,2,3::\ncar:9,9,3::\n", 2, "'car ' ends in a space", "give it another name or remove the line"),
+        (BLACK + "car :1,2,3::\n", 2, "'car ' ends in a space", "write car:1,2,3::"),
+    ],
     "labelmap-name-long": [(BLACK + "x" * 65 + ":1,2,3::\n", 2, "65 characters", "shorten")],
     "labelmap-control-character": [
+        (BLACK + "\u200b:1,2,3::\n", 2, "'\\u200b'", "give it a name"),
         (BLACK + "c\x1b[31mar:1,2,3::\n", 2, "'c\\x1b[31mar'", "write c[31mar:1,2,3::"),
         (BLACK + "c\x00ar:1,2,3::\n", 2, "'c\\x00ar'", "write car:1,2,3::"),
         (BLACK + "car\u200b:1,2,3::\n", 2, "'car\\u200b'", "write car:1,2,3::"),
     ],
     "labelmap-color-syntax": [
+        (BLACK + "car:1.2.3,0,0::\n", 2, "colour '1.2.3,0,0'", "write car:r,g,b:: with the colour"),
         (BLACK + "car:#ff0000::\n", 2, "colour '#ff0000' where CVAT reads three integers r,g,b", "write car:255,0,0::"),
         (BLACK + "car:#f00:a:b\n", 2, "colour '#f00'", "write car:255,0,0:a:b"),
         (BLACK + "car:255.0,0,0::\n", 2, "colour '255.0,0,0'", "write car:255,0,0::"),
@@ -503,6 +511,9 @@ def test_nothing_comes_out_of_any_bytes_but_findings(data: bytes) -> None:
         b"a: #" + b" #" * 2_000,
         b"1 " * 2_000_000,
         b"item{" * 800_000,
+        (b"item {" * 680 + b"\n") * 1_000,
+        (b"a:1,2,3:: # index" + b" " * 4_000 + b"x\n") * 1_000,
+        (b"a:" + b"rgb(1 " * 680 + b"::\n") * 1_000,
         b'{"a":' + b"9" * 9_999 + b"}",
         b"a:" + b"9" * 4_090 + b",0,0::",
     ],
