@@ -185,10 +185,17 @@ def _says(tally: Tally, *, every: bool) -> list[str]:
     messages: dict[str, list[str]] = {}
     for finding in examples:
         messages.setdefault(finding.message, []).append(plain(finding.where))
-    says = [line for message, places in messages.items() for line in _with_places(plain(message), places)]
+    if not every and tally.count > 1:
+        says = [_first(plain(message), *places) for message, places in messages.items()]
+    else:
+        says = [line for message, places in messages.items() for line in _with_places(plain(message), places)]
     if every and tally.count > len(examples):
         says.append(f"... and {tally.count - len(examples):,} more (--report FILE lists all)")
     return says + [f"fix: {plain(fix)}" for fix in dict.fromkeys(f.fix for f in examples) if fix]
+
+
+def _first(message: str, place: str) -> str:
+    return f"{message} (first: {place})" if place else message
 
 
 def _with_places(message: str, places: list[str]) -> list[str]:
@@ -230,7 +237,7 @@ def _review(finding: Finding, said: set[tuple[str, str]], look: Look) -> Iterato
     head = f"{line:>5}  {look.paint(weight, weight)}{' ' * (9 - len(weight))}"
     rest = type(where)(image=where.image, annotation=where.annotation, member=where.member if not line else "")
     sentence = plain(f"{rest}: {finding.message}" if str(rest) else finding.message)
-    text = f"{sentence}  [{plain(finding.code)}]"
+    text = f"{sentence} [{plain(finding.code)}]"
     yield from hanging(head, text, look, used=16)
     if finding.fix and (finding.code, finding.fix) not in said:
         said.add((finding.code, finding.fix))

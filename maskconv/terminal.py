@@ -167,23 +167,23 @@ class Terminal:
     def _explain(self, error: BaseException) -> tuple[dict[str, Any], str, int]:
         """The error's facts for JSON, its sentence, and the exit status."""
         if isinstance(error, Stopped):
-            return _facts(error, "stopped", f"{error}; {self._state()}", 128 + error.number)
+            return _told(error, "stopped", f"{error}; {self._state()}", 128 + error.number)
         if isinstance(error, click.exceptions.Abort):
-            return _facts(error, "stopped", f"stopped; {self._state()}", 130)
+            return _told(error, "stopped", f"stopped; {self._state()}", 130)
         if isinstance(error, click.ClickException):
-            return _facts(error, "usage", _usage(error), 2)
+            return _told(error, "usage", _usage(error), 2)
         from maskconv.errors import MaskconvError, UsageError
 
         if isinstance(error, MaskconvError):
-            facts, text, _ = _facts(error, error.code, str(error), 1)
+            facts, text, _ = _told(error, error.code, str(error), 1)
             return facts | _parts(error), text, 2 if isinstance(error, UsageError) else 1
-        return _facts(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
+        return _told(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
 
     def _state(self) -> str:
         return "the target is complete" if self.written else "nothing was written"
 
 
-def _facts(error: BaseException, code: str, text: str, status: int) -> tuple[dict[str, Any], str, int]:
+def _told(error: BaseException, code: str, text: str, status: int) -> tuple[dict[str, Any], str, int]:
     facts = {"kind": type(error).__name__, "code": code, "message": text, "where": {}, "fix": ""}
     return facts, text, status
 

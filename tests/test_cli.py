@@ -247,7 +247,7 @@ def test_the_closing_of_a_conversion(run):
     assert lines[0].startswith("a.mcv (mcv) -> b.toy (toy): 3 images, 3 instances, ") and lines[1] == "next: Import it."
     codes = [line.split()[1] for line in err.splitlines() if not line.startswith(" ")]
     assert codes == ["scores-dropped", "holes-filled", "label-colors-dropped"]
-    assert "3x  21 pixels" in err and "image street 0: a hole was filled" in err and err.count("fix:") == 1
+    assert "3x  21 pixels" in err and "a hole was filled (first: image street 0)" in err and err.count("fix:") == 1
 
 
 def test_nothing_from_the_data_steers_the_terminal(run):
