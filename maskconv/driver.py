@@ -20,6 +20,7 @@ from maskconv.finding import Finding, Report, Weight
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.options import Options
 from maskconv.plugin import Head, Piece, Reader, Writer
+from maskconv.pool import Workers
 from maskconv.sink import OnError, OnLoss, Result, Sink, as_finding, encoded, noted, open_sink
 from maskconv.sources import PathLike, Source, expand, open_all, reading, spooled
 
@@ -40,6 +41,7 @@ def convert(
     only: Iterable[str] | None = None,
     name: str | None = None,
     jobs: int = 1,
+    workers: Workers = "auto",
     on_loss: OnLoss = "warn",
     on_error: OnError = "fail",
     overwrite: bool = False,
@@ -56,7 +58,7 @@ def convert(
     ``only`` keeps some of the resulting labels, ``name`` is a template for the items' names over ``{name} {stem} {folder}
     {split} {source}``. Labels of several sources are the same where their names are.
 
-    ``jobs`` threads work at once; their number never changes a byte. ``progress`` is called with the number of images done.
+    ``jobs`` workers, threads or processes, work at once; neither changes a byte. ``progress`` is called with the number of images done.
     ``report`` may be a Report to fill (with a ``sink`` that sees every Finding).
 
     Returns the Report. Raises ConversionError (with the report) where something of the source is wrong and ``on_error``
@@ -70,7 +72,7 @@ def convert(
     with open_all(paths, from_, read or {}, change, result) as (sources, known):
         places = [Path(path) for path in paths if str(path) != "-"]
         with open_sink(target, to, write or {}, known, result, overwrite=overwrite, sources=places) as sink:
-            _run(sources, sink, jobs, stop_at_error=on_error == "fail", progress=progress)
+            _run(sources, sink, jobs, workers, stop_at_error=on_error == "fail", progress=progress)
             for each in sources:
                 each.reader.close()
             sink.end(on_loss, on_error)
@@ -92,6 +94,15 @@ class _Work:
     sources: list[Source]
     writer: Writer[Any]
     plan: Any
+
+    def open(self) -> None:
+        """In a worker process: the sources came without their handles."""
+        for source in self.sources:
+            source.reader.open()
+
+    def close(self) -> None:
+        for source in self.sources:
+            source.reader.close()
 
     def __call__(self, batch: list[Task]) -> list[tuple[int, Result]]:
         return [(number, self.one(self.sources[number], unit)) for number, unit in batch]
@@ -121,10 +132,18 @@ def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
             yield number, unit
 
 
-def _run(sources: list[Source], sink: Sink, jobs: int, *, stop_at_error: bool, progress: Progress | None) -> None:
+def _run(
+    sources: list[Source],
+    sink: Sink,
+    jobs: int,
+    workers: Workers,
+    *,
+    stop_at_error: bool,
+    progress: Progress | None,
+) -> None:
     work = _Work(sources, sink.writer, sink.plan)
     names = [str(source.reader.source) for source in sources]
-    for results in pool.ordered(work, pool.batches(_tasks(sources, sink.report)), jobs):
+    for results in pool.ordered(work, pool.batches(_tasks(sources, sink.report)), jobs, workers):
         for number, result in results:
             sink.take(result, stop_at_error=stop_at_error, source=names[number])
         if progress is not None:
