@@ -1,8 +1,9 @@
 """Where output is built until it is committed, beside the target: the target appears whole, or not at all.
 
 The stage is a locked folder ``.NAME.partial`` in the target's folder. Committing writes a plan, then moves each
-finished part into place, sidecar folders first and the main file last; a run that was killed between two moves is
-completed by the next run on the same target, everything earlier is discarded.
+finished part into place, sidecar folders first and the main file last. Once the plan is written the new target wins: a
+run that was killed between two moves is completed by the next run on the same target (`repair`); what was killed earlier
+is discarded.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from maskconv.errors import TargetError, TargetExistsError
+from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.finding import Where
 from maskconv.plugin import Target
+from maskconv.store import unsafe
 
-__all__ = ["Stage"]
+__all__ = ["Stage", "repair"]
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold: same input, same bytes
 
@@ -43,14 +45,21 @@ class Stage:
         self._seen: set[str] = set()
         self._main: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
+        self._lock = -1
         with self._explained():
-            self._check(target.path)
-            self.folder = self._claim()
-            self._start()
+            if target.stdout:
+                self.folder = Path(tempfile.mkdtemp(prefix="maskconv-"))
+            else:
+                repair(target.path)
+                self._check(target.path)
+                self._claim(_settled(target.path))
+            try:
+                self._start()
+            except BaseException:
+                self.abort()
+                raise
 
     def _check(self, path: Path) -> None:
-        if self.target.stdout:
-            return
         where = Where(path=str(path))
         if not path.parent.is_dir():
             raise TargetError(f"the folder {path.parent} does not exist", where=where, fix="create it first")
@@ -58,22 +67,13 @@ class Stage:
             fix = "choose another name or replace it with --overwrite"
             raise TargetExistsError("the target exists already", where=where, fix=fix)
 
-    def _claim(self) -> Path:
-        """Make and lock the stage folder; finish or remove what a killed run left."""
-        if self.target.stdout:
-            return Path(tempfile.mkdtemp(prefix="maskconv-"))
-        folder = self.target.path.parent / f".{self.target.path.name}.partial"
-        self._lock = _lock(folder)
+    def _claim(self, final: Path) -> None:
+        """Make and lock the stage folder."""
+        self.folder = _stage_folder(final)
+        self._lock = _lock(self.folder)
         if self._lock < 0:
             text = "another run is writing this target"
             raise TargetError(text, where=Where(path=str(self.target.path)), fix="wait for it, or choose another name")
-        if (folder / "commit.json").exists():
-            _roll_forward(folder)
-            self._check(self.target.path)
-        for left in folder.iterdir():
-            if left.name != "lock":
-                _remove(left)
-        return folder
 
     def _start(self) -> None:
         main = self.folder / "main"
@@ -85,7 +85,7 @@ class Stage:
         else:
             self._main = main.open("wb", buffering=1 << 20)
         if not self.target.stdout:
-            self._moves.append((main, self.target.path))
+            self._moves.append((main, _settled(self.target.path)))
 
     def sidecar(self, path: Path) -> None:
         """Blobs go into this folder, beside a single-file target. Raises TargetExistsError, TargetError."""
@@ -99,9 +99,10 @@ class Stage:
             fix = "choose another folder"
             raise TargetError("the folder for the masks holds other files, too", where=where, fix=fix)
         with self._explained():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path = _settled(path)
             staged = self.folder / f"side-{len(self._moves)}"
-            if os.stat(path.parent).st_dev != os.stat(self.folder).st_dev:
+            there = next(parent for parent in path.parents if parent.exists())
+            if os.stat(there).st_dev != os.stat(self.folder).st_dev:
                 raise TargetError(
                     "the folder for the masks is on another file system",
                     where=where,
@@ -118,7 +119,13 @@ class Stage:
             self._main.write(rows)
 
     def put(self, path: str, data: bytes) -> None:
-        """Store a blob under a relative path with ``/``. Raises TargetError where two blobs have one name."""
+        """Store a blob under a relative path with ``/``.
+
+        Raises DataError where the path leads out of the target, TargetError where two blobs have one name.
+        """
+        if reason := unsafe(path):
+            where = Where(path=str(self.target.path), member=path)
+            raise DataError(f"the item's name {reason}", where=where, code="name-unsafe", fix="rename the item")
         if path in self._seen:
             text = f"two items would be written to {path}"
             raise TargetError(
@@ -147,20 +154,36 @@ class Stage:
                 sys.stdout.buffer.flush()
             else:
                 _write_plan(self.folder, self._moves)
-                _move_all(self.folder)
+                self._move()
         self._release()
 
+    def _move(self) -> None:
+        try:
+            _move_all(self.folder)
+        except OSError as error:
+            text = f"was written, but could not be put in its place ({error.strerror or error})"
+            fix = f"mend that and run again, or take the parts out of {self.folder}"
+            raise TargetError(text, where=Where(path=str(self.target.path)), code="target-unmoved", fix=fix) from error
+
     def abort(self) -> None:
-        """Leave no trace; the old target stays as it was."""
-        with suppress(OSError):  # a full disk: the file goes anyway
+        """Leave no trace, and the old target as it was; but a commit that has begun is completed, now or by the next run."""
+        with suppress(OSError, ValueError):  # a full disk, a zip with half a member: the file goes anyway
             self._close_files()
+        if (self.folder / "commit.json").exists():
+            try:
+                _move_all(self.folder)
+            except OSError:
+                self._unlock()
+                return
         self._release()
 
     def _close_files(self) -> None:
-        if self._zip is not None:
-            self._zip.close()
-        if self._main is not None:
-            self._main.close()
+        try:
+            if self._zip is not None:
+                self._zip.close()
+        finally:
+            if self._main is not None:
+                self._main.close()
 
     def _finish_files(self) -> None:
         self._close_files()
@@ -170,9 +193,13 @@ class Stage:
                 os.fsync(file.fileno())
 
     def _release(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if not self.target.stdout:
+        _clear(self.folder)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
             os.close(self._lock)
+            self._lock = -1
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -185,18 +212,56 @@ class Stage:
             raise TargetError(text, where=where, code="target-unwritable", fix="check space and permissions") from error
 
 
+def repair(path: Path) -> None:
+    """Complete or remove what a killed run left beside this target. Of a run that is alive, nothing is touched."""
+    path = _settled(path)
+    folder = _stage_folder(path)
+    if not folder.is_dir():
+        return
+    lock = _lock(folder)
+    if lock < 0:
+        return
+    try:
+        if (folder / "commit.json").exists():
+            _roll_forward(folder)
+        _clear(folder)
+    finally:
+        os.close(lock)
+
+
+def _settled(path: Path) -> Path:
+    """An absolute path without ``..`` or links on the way; a last part that is a link stays one."""
+    return path.parent.resolve() / path.name if path.name not in {"", ".."} else path.resolve()
+
+
+def _stage_folder(path: Path) -> Path:
+    return path.parent / f".{path.name}.partial"
+
+
+def _clear(folder: Path) -> None:
+    """Remove a stage: the plan first, lest it be carried out again, the lock last, lest another run moves in early."""
+    last = {"commit.json": 0, "lock": 2}
+    with suppress(OSError):
+        for left in sorted(folder.iterdir(), key=lambda path: last.get(path.name, 1)):
+            _remove(left)
+        folder.rmdir()
+
+
 def _lock(folder: Path) -> int:
     """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock."""
     while True:
         folder.mkdir(exist_ok=True)
-        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue  # the run before removed its stage between our two steps: once more
         if not _locked(handle):
             os.close(handle)
             return -1
         with suppress(FileNotFoundError):
             if os.name != "posix" or os.stat(folder / "lock").st_ino == os.fstat(handle).st_ino:
                 return handle
-        os.close(handle)  # the run before removed its stage between our two steps: once more
+        os.close(handle)  # as above
 
 
 def _locked(handle: int) -> bool:
@@ -208,6 +273,8 @@ def _locked(handle: int) -> bool:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:  # a file system without locks
+        return True
     return True
 
 
@@ -226,7 +293,7 @@ def _move_all(folder: Path) -> None:
     """Carry out the plan; a move that is done already is known by the inode at its destination."""
     plan: list[dict[str, Any]] = json.loads((folder / "commit.json").read_text(encoding="utf-8"))
     for number, move in enumerate(plan):
-        staged, final = folder / move["from"], Path(os.path.normpath(folder / move["to"]))
+        staged, final = folder / Path(move["from"]).name, Path(os.path.normpath(folder / move["to"]))
         if final.exists() and final.stat().st_ino == move["inode"]:
             continue
         if staged.exists():
@@ -235,6 +302,7 @@ def _move_all(folder: Path) -> None:
 
 
 def _place(staged: Path, final: Path, aside: Path) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
     if not final.exists() or (staged.is_file() and final.is_file()):
         staged.replace(final)
     elif not _exchange(staged, final):

@@ -1,0 +1,531 @@
+"""Targets appear whole or not at all, whatever happens, and leave no litter."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maskconv import stage as module
+from maskconv.errors import DataError, TargetError, TargetExistsError
+from maskconv.plugin import Layout, Target
+from maskconv.stage import Stage, repair
+from maskconv.testing import tree
+
+LAYOUTS: list[Layout] = ["file", "zip", "folder"]
+KINDS = [*LAYOUTS, "file and masks"]
+posix = pytest.mark.skipif(os.name != "posix", reason="forks")
+
+
+def start(path: Path, kind: str, *, overwrite: bool = False) -> Stage:
+    stage = Stage(Target(path, "file" if "file" in kind else kind), overwrite=overwrite)  # type: ignore[arg-type]
+    if kind == "file and masks":
+        stage.sidecar(path.parent / "out_masks")
+    return stage
+
+
+def fill(stage: Stage, kind: str, content: str, count: int = 5) -> None:
+    if "file" in kind:
+        for i in range(count):
+            stage.write(f"{content} {i}\n".encode())
+    if kind != "file":
+        for i in range(count):
+            stage.put(f"d{i % 2}/{i}.png", f"{content} {i}".encode())
+
+
+def run(path: Path, kind: str, content: str, *, overwrite: bool = False, count: int = 5) -> None:
+    stage = start(path, kind, overwrite=overwrite)
+    fill(stage, kind, content, count)
+    stage.commit()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    return folder / "out"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_appears_whole(out: Path, kind: str) -> None:
+    stage = start(out, kind)
+    fill(stage, kind, "new")
+    assert not out.exists()
+    assert [p.name for p in out.parent.iterdir()] == [".out.partial"]
+    stage.commit()
+    assert sorted(p.name for p in out.parent.iterdir()) == (["out", "out_masks"] if "masks" in kind else ["out"])
+    if kind == "zip":
+        with zipfile.ZipFile(out) as archive:
+            assert {n: archive.read(n) for n in archive.namelist()} == {
+                f"d{i % 2}/{i}.png": f"new {i}".encode() for i in range(5)
+            }
+            assert {i.date_time for i in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+            assert {i.compress_type for i in archive.infolist()} == {zipfile.ZIP_STORED}
+    elif kind == "folder":
+        assert (out / "d1" / "3.png").read_bytes() == b"new 3"
+    else:
+        assert out.read_bytes() == b"".join(b"new %d\n" % i for i in range(5))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_abort_leaves_no_trace(out: Path, kind: str) -> None:
+    for old in (False, True):
+        before = tree(out.parent)
+        stage = start(out, kind, overwrite=old)
+        fill(stage, kind, "new")
+        stage.abort()
+        assert tree(out.parent) == before
+        if not old:
+            run(out, kind, "old")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_replaces_only_when_told(out: Path, kind: str) -> None:
+    run(out, kind, "new")
+    new = tree(out.parent)
+    run(out, kind, "old and longer", overwrite=True, count=9)
+    old = tree(out.parent)
+    with pytest.raises(TargetExistsError, match="--overwrite"):
+        run(out, kind, "new")
+    assert tree(out.parent) == old != new
+    run(out, kind, "new", overwrite=True)
+    assert tree(out.parent) == new
+
+
+@pytest.mark.parametrize("old", KINDS)
+@pytest.mark.parametrize("new", KINDS)
+def test_replaces_another_layout(out: Path, old: str, new: str) -> None:
+    run(out, old, "old")
+    shutil.rmtree(out.parent / "out_masks", ignore_errors=True)
+    run(out, new, "new", overwrite=True)
+    assert out.is_dir() == (new == "folder")
+    assert not any(".partial" in p.name for p in out.parent.iterdir())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_exchange(out: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system cannot swap two folders in one step, the journal does it in two."""
+    monkeypatch.setattr(module, "_exchange", lambda a, b: False)
+    test_replaces_only_when_told(out, kind)
+
+
+# -- paths -----------------------------------------------------------------------------------------------------------
+
+
+def test_paths_through_links(tmp_path: Path) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("far/deep")
+    run(tmp_path / "link" / ".." / "out", "file and masks", "new")
+    assert sorted(tree(tmp_path / "far")) == [
+        "deep",
+        "out",
+        *(n for n in tree(tmp_path / "far") if n.startswith("out_masks")),
+    ]
+    (tmp_path / "target").write_bytes(b"precious")
+    (tmp_path / "alias").symlink_to("target")
+    with pytest.raises(TargetExistsError):
+        run(tmp_path / "alias", "file", "new")
+    run(tmp_path / "alias", "file", "new", overwrite=True)
+    assert (tmp_path / "target").read_bytes() == b"precious", "the link is replaced, not what it leads to"
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(TargetExistsError):
+        run(tmp_path / "dangling", "file", "new")
+
+
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(Path("out"), "file and masks", "new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "out_masks"]
+    with pytest.raises(TargetExistsError, match=r"^out: the target"):
+        run(Path("out"), "file", "new")
+
+
+def test_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(TargetExistsError):
+        run(Path(), "folder", "new")
+    run(Path(), "folder", "new", overwrite=True)
+    assert (tmp_path / "here" / "d0" / "0.png").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["here"]
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="does not exist; create it first"):
+        run(tmp_path / "no" / "out", "file", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x", "..\\x"])
+@pytest.mark.parametrize("kind", ["zip", "folder", "file and masks"])
+def test_no_blob_leaves_the_target(out: Path, kind: str, name: str) -> None:
+    stage = start(out, kind)
+    with pytest.raises(DataError) as caught:
+        stage.put(name, b"x")
+    assert caught.value.code == "name-unsafe"
+    stage.commit()
+    assert not any("x" in p.name for p in out.parent.parent.rglob("*"))
+
+
+def test_two_blobs_of_one_name(out: Path) -> None:
+    stage = start(out, "zip")
+    stage.put("a.png", b"1")
+    with pytest.raises(TargetError, match=r"two items would be written to a\.png") as caught:
+        stage.put("a.png", b"2")
+    assert caught.value.code == "name-collision"
+    stage.abort()
+
+
+# -- the masks beside a file -----------------------------------------------------------------------------------------
+
+
+def test_masks_folder_that_is_there(out: Path) -> None:
+    masks = out.parent / "out_masks"
+    masks.mkdir()
+    (masks / "old.png").write_bytes(b"old")
+    with pytest.raises(TargetExistsError, match="folder for the masks exists already"):
+        run_failing(out, overwrite=False)
+    (masks / "notes.txt").write_bytes(b"precious")
+    with pytest.raises(TargetError, match="holds other files, too"):
+        run_failing(out, overwrite=True)
+    (masks / "notes.txt").unlink()
+    run(out, "file and masks", "new", overwrite=True)
+    assert not (masks / "old.png").exists()
+
+
+def run_failing(out: Path, *, overwrite: bool) -> None:
+    stage = Stage(Target(out, "file"), overwrite=overwrite)
+    try:
+        stage.sidecar(out.parent / "out_masks")
+    finally:
+        stage.abort()
+
+
+def test_masks_folder_further_down(out: Path) -> None:
+    for end in ("abort", "commit"):
+        stage = Stage(Target(out, "file"))
+        stage.sidecar(out.parent / "some" / "where" / "masks")
+        stage.put("a.png", b"1")
+        getattr(stage, end)()
+        assert (out.parent / "some").exists() == (end == "commit"), "what is aborted leaves no empty folders"
+    assert (out.parent / "some" / "where" / "masks" / "a.png").read_bytes() == b"1"
+
+
+# -- standard output -------------------------------------------------------------------------------------------------
+
+
+def test_standard_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for end in ("abort", "commit"):
+        buffer = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer))
+        stage = Stage(Target(Path("-"), "file"))
+        stage.write(b"rows")
+        with pytest.raises(TargetError, match="no place for mask files"):
+            stage.sidecar(tmp_path / "masks")
+        assert buffer.getvalue() == b""
+        getattr(stage, end)()
+        assert buffer.getvalue() == (b"rows" if end == "commit" else b"")
+        assert list(tmp_path.iterdir()) == []
+        sys.stdout.detach()  # type: ignore[attr-defined]
+
+
+# -- locks -----------------------------------------------------------------------------------------------------------
+
+
+@posix
+def test_second_run_is_refused(out: Path) -> None:
+    first = start(out, "file")
+    for _ in range(2):
+        with pytest.raises(TargetError, match="another run is writing this target; wait for it"):
+            start(out, "file")
+    repair(out)
+    fill(first, "file", "first")
+    first.commit()
+    assert sorted(p.name for p in out.parent.iterdir()) == ["out"]
+    run(out, "file", "second", overwrite=True)
+
+
+@posix
+def test_file_system_without_locks(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fcntl
+
+    def flock(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    run(out, "file", "new")
+    assert out.exists()
+
+
+@posix
+def test_many_runs_at_once(out: Path) -> None:
+    """Of runs that start together some are refused, and what is there in the end is one of them, whole."""
+
+    def work(number: int) -> None:
+        for _ in range(20):
+            try:
+                run(out, "folder", f"run {number}", overwrite=True)
+            except TargetError as error:
+                if "another run" not in str(error):
+                    os.write(2, f"{error}\n".encode())
+                    os._exit(1)
+
+    children = [forked(lambda number=number: work(number)) for number in range(4)]
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0] * 4
+    assert len({data.split(b" ")[1] for data in tree(out).values() if data}) == 1
+    assert [p.name for p in out.parent.iterdir()] == ["out"]
+
+
+# -- killed ----------------------------------------------------------------------------------------------------------
+
+
+def forked(act: Callable[[], object]) -> int:
+    """Run in a child process; its id."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            act()
+        except BaseException as error:
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            os._exit(1)
+        os._exit(0)
+    return pid
+
+
+def killed_at(step: int, act: Callable[[], object]) -> bool:
+    """Run in a child that is killed when it is about to touch the file system for the n-th time; whether it was."""
+
+    def child() -> None:
+        left = step
+
+        def count(event: str, _: Any) -> None:
+            nonlocal left
+            if event == "open" or event.startswith(("os.", "shutil.", "ctypes.call")):
+                left -= 1
+                if left < 0:
+                    signal.raise_signal(signal.SIGKILL)
+
+        sys.addaudithook(count)
+        act()
+
+    code = os.waitstatus_to_exitcode(os.waitpid(forked(child), 0)[1])
+    assert code in {0, -signal.SIGKILL}
+    return code != 0
+
+
+def main(found: dict[str, bytes | None]) -> dict[str, bytes | None]:
+    return {name: data for name, data in found.items() if name == "out" or name.startswith("out/")}
+
+
+@posix
+@pytest.mark.parametrize("exchange", [True, False])
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_every_step(
+    tmp_path: Path, kind: str, old: bool, exchange: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not exchange:
+        if kind in {"file", "zip"} or not old:
+            pytest.skip("nothing is exchanged here")
+        monkeypatch.setattr(module, "_exchange", lambda a, b: False)
+    states = []
+    for content in ["old", "new"]:
+        (tmp_path / content).mkdir()
+        run(tmp_path / content / "out", kind, content, count=3)
+        states.append(tree(tmp_path / content))
+    states[0] = states[0] if old else {}
+    seen = set()
+    for step in range(500):
+        place = tmp_path / "work"
+        shutil.rmtree(place, ignore_errors=True)
+        if old:
+            shutil.copytree(tmp_path / "old", place)
+        else:
+            place.mkdir()
+        alive = not killed_at(step, lambda: run(place / "out", kind, "new", overwrite=True, count=3))
+        if exchange:  # else an old folder is gone for a moment, until the next run
+            assert main(tree(place)) in [main(state) for state in states]
+        repair(place / "out")
+        assert tree(place) in states
+        seen.add(states.index(tree(place)))
+        run(place / "out", kind, "new", overwrite=True, count=3)
+        assert tree(place) == states[1]
+        if alive:
+            break
+    assert seen == {0, 1}
+    assert alive
+
+
+@posix
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("kind", ["zip", "folder", "file and masks"])
+def test_killed_at_random_moments(tmp_path: Path, kind: str, old: bool) -> None:
+    (tmp_path / "new").mkdir()
+    begin = time.perf_counter()
+    run(tmp_path / "new" / "out", kind, "new", count=60)
+    span = time.perf_counter() - begin
+    dice = random.Random(kind)
+    states = [{}, tree(tmp_path / "new")]
+    for attempt in range(10):
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        if old:
+            run(place / "out", kind, "old")
+            states[0] = tree(place)
+        pid = forked(lambda place=place: run(place / "out", kind, "new", overwrite=True, count=60))
+        time.sleep(dice.uniform(0, 1.5 * span))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        assert main(tree(place)) in [main(state) for state in states]
+        repair(place / "out")
+        assert tree(place) in states
+
+
+@posix
+def test_refused_run_still_repairs(out: Path) -> None:
+    """A run that is refused because the target exists leaves no litter of the killed run before it."""
+    run(out, "folder", "old")
+    killed_at(40, lambda: run(out, "folder", "new", overwrite=True, count=30))
+    assert (out.parent / ".out.partial").exists()
+    with pytest.raises(TargetExistsError):
+        start(out, "folder")
+    assert [p.name for p in out.parent.iterdir()] == ["out"]
+
+
+def test_unreadable_plan(out: Path) -> None:
+    folder = out.parent / ".out.partial"
+    folder.mkdir()
+    (folder / "commit.json").write_text("[{}]")
+    with pytest.raises(TargetError, match="cannot be read; look into it, then remove that folder"):
+        start(out, "file")
+    assert (folder / "commit.json").exists(), "evidence stays"
+
+
+def test_a_plan_takes_only_from_its_own_folder(out: Path) -> None:
+    (out.parent / "secret").write_bytes(b"s")
+    folder = out.parent / ".out.partial"
+    folder.mkdir()
+    (folder / "commit.json").write_text('[{"from": "../secret", "to": "../out", "inode": 1}]')
+    repair(out)
+    assert sorted(p.name for p in out.parent.iterdir()) == ["secret"]
+
+
+# -- interrupted while committing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(5, "Input/output error")], ids=["ctrl-c", "i/o"])
+@pytest.mark.parametrize("old", [False, True])
+def test_stopped_between_two_moves(out: Path, old: bool, stop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks are moved, the main file is not yet: aborting completes it."""
+    if old:
+        run(out, "file and masks", "old")
+    stage = start(out, "file and masks", overwrite=True)
+    fill(stage, "file and masks", "new")
+    place, calls = module._place, []
+
+    def moved(*paths: Path) -> None:
+        calls.append(paths)
+        if len(calls) == 2:
+            raise stop
+        place(*paths)
+
+    monkeypatch.setattr(module, "_place", moved)
+    kind, words = (stop, None) if stop is KeyboardInterrupt else (TargetError, "could not be put in its place")
+    with pytest.raises(kind, match=words):
+        stage.commit()
+    stage.abort()
+    assert out.read_bytes().startswith(b"new")
+    assert sorted(p.name for p in out.parent.iterdir()) == ["out", "out_masks"]
+
+
+def test_stage_that_cannot_be_moved_is_kept(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = start(out, "file")
+    fill(stage, "file", "new")
+
+    def fail(*_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_place", fail)
+        with pytest.raises(TargetError, match="mend that and run again"):
+            stage.commit()
+        stage.abort()
+    assert (out.parent / ".out.partial").exists()
+    repair(out)
+    assert out.read_bytes().startswith(b"new")
+    assert [p.name for p in out.parent.iterdir()] == ["out"]
+
+
+# -- no space, no permission -----------------------------------------------------------------------------------------
+
+
+@posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_full_disk(out: Path, kind: str) -> None:
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        stage = start(out, kind)
+        try:
+            for i in range(9):
+                if kind != "file":
+                    stage.put(f"{i}.png", bytes(2000 if kind == "zip" else 500 * i))
+                if "file" in kind:
+                    stage.write(bytes(500))
+            stage.commit()
+        except TargetError as error:
+            assert "\n" not in str(error)
+            assert str(error).startswith(f"{out}: cannot be written (File too large); check space")
+            stage.abort()
+            os._exit(7)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(work), 0)[1]) == 7
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_permission(out: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mkdir(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", mkdir)
+        with pytest.raises(
+            TargetError, match=r"out: cannot be written \(Permission denied\); check space and permissions"
+        ):
+            start(out, kind)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_start_that_fails_leaves_nothing(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZipFile", fail)
+        with pytest.raises(TargetError, match="No space left"):
+            start(out, "zip")
+    assert list(out.parent.iterdir()) == []
+    run(out, "zip", "new")
+
+
+def test_name_that_is_too_long(out: Path) -> None:
+    with pytest.raises(TargetError, match="File name too long"):
+        start(out.parent / ("x" * 250), "file")
+    stage = start(out, "folder")
+    with pytest.raises(TargetError, match="File name too long"):
+        stage.put("x" * 300, b"")
+    stage.abort()
+    assert list(out.parent.iterdir()) == []
