@@ -28,7 +28,7 @@ Part = tuple[NDArray[Any], list[NDArray[Any]]]  # one exterior and its holes, in
 
 FAR = 2.0**40  # coordinates beyond are moved here: whole numbers stay exact in float64 with room for products
 NEAR = 2**20  # fillPoly walks every row down to the image, so edges end at most this far outside
-AT_ONCE = 2**20  # crossings that are computed together, at most
+AT_ONCE = 2**18  # crossings that are computed together, at most
 
 
 # --- polygon -> mask --------------------------------------------------------------------------------------------------
