@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from maskconv.finding import Finding, Where
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
@@ -13,15 +13,26 @@ __all__ = ["image_losses", "label_losses"]
 _SHAPES = {Mask: Feature.MASKS, tuple: Feature.POLYGONS, Box: Feature.BOXES}
 
 
-def image_losses(image: AnnotatedImage, keeps: frozenset[Feature]) -> Iterator[Finding]:
-    """What of one image a writer that keeps these features drops. Holes, parts and overlap only the writer can know."""
+_NONE: frozenset[Feature] = frozenset()
+Spares = Callable[[Annotation], frozenset[Feature]]
+
+
+def image_losses(
+    image: AnnotatedImage, keeps: frozenset[Feature], spares: Spares = lambda _: _NONE
+) -> Iterator[Finding]:
+    """What of one image a writer that keeps these features drops; ``spares`` names what survives of one annotation.
+
+    Holes, parts and overlap only the writer can know.
+    """
     lost: dict[Feature, int] = {}
     for feature in _image_features(image):
         if feature not in keeps:
             lost[feature] = image.ignored.area if feature is Feature.IGNORED and image.ignored is not None else 1
     for annotation in image.annotations:
-        for feature in annotation_features(annotation):
-            if feature not in keeps:
+        dropped = [feature for feature in annotation_features(annotation) if feature not in keeps]
+        spared = spares(annotation) if dropped else _NONE
+        for feature in dropped:
+            if feature not in spared:
                 lost[feature] = lost.get(feature, 0) + 1
     where = Where(image=image.name) if lost else Where()
     for feature, amount in lost.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
 
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.model import AnnotatedImage, Feature, LabelMap
+from maskconv.model import AnnotatedImage, Annotation, Feature, LabelMap
 from maskconv.options import Options as AnyOptions
 
 if TYPE_CHECKING:
@@ -123,6 +123,12 @@ class Writer(ABC, Generic[P]):
     @abstractmethod
     def keeps(self) -> frozenset[Feature]:
         """What survives, given the options. What is not named here must end in a Finding (see `LOSSES`)."""
+
+    def spares(self, annotation: Annotation) -> frozenset[Feature]:
+        """Features that ``keeps()`` does not name and that survive of this annotation all the same, such as an id that
+        is of the kind the target has."""
+        del annotation
+        return frozenset()
 
     @abstractmethod
     def plan(self, labels: LabelMap, target: Target, note: Note) -> P:

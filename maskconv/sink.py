@@ -43,7 +43,7 @@ class Result:
 
 def encoded(writer: Writer[Any], plan: Any, keeps: frozenset[Any], image: AnnotatedImage, note: Note) -> Piece | None:
     """Encode one image and note what the writer does not keep; its Findings know their image."""
-    for finding in image_losses(image, keeps):
+    for finding in image_losses(image, keeps, writer.spares):
         note(finding)
     return writer.encode(image, plan, lambda finding: note(finding.at(image=image.name)))
 

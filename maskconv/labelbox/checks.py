@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
@@ -62,7 +61,7 @@ def uuid_text(value: Any) -> str:
 def data_row(value: Any) -> tuple[str, str]:
     """``{"id": ...}`` or ``{"globalKey": ...}`` -> ("id" or "globalKey", text)."""
     code, fix = "labelbox-data-row", "give exactly one of dataRow.id and dataRow.globalKey"
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RecordError("the record has no dataRow", code=code, fix=fix)
     given = [(name, value[name]) for name in ("id", "globalKey") if value.get(name) is not None]
     if len(given) != 1:
@@ -74,8 +73,11 @@ def data_row(value: Any) -> tuple[str, str]:
     return name, key
 
 
-def label(record: Mapping[str, Any]) -> tuple[str, str]:
+def label(record: dict[str, Any]) -> tuple[str, str]:
     """The tool of a record: ("name" or "schemaId", text)."""
+    text = record.get("name")
+    if type(text) is str and text and "schemaId" not in record:
+        return "name", text
     code, fix = "labelbox-label", "give exactly one of name and schemaId"
     given = [(key, record[key]) for key in ("name", "schemaId") if record.get(key) is not None]
     if len(given) != 1:
@@ -87,7 +89,7 @@ def label(record: Mapping[str, Any]) -> tuple[str, str]:
     return key, text
 
 
-def geometry(record: Mapping[str, Any]) -> str:
+def geometry(record: dict[str, Any]) -> str:
     """Which of mask, polygon and bbox a record has: exactly one."""
     given = [key for key in GEOMETRIES if record.get(key) is not None]
     if len(given) == 1:
@@ -109,7 +111,7 @@ def color(value: Any) -> Color:
 def mask_form(mask: Any) -> tuple[str, str]:
     """Which of ``instanceURI``, ``png`` and ``imBytes`` a mask has, exactly one, and its text."""
     code, fix = "labelbox-mask", "give exactly one of mask.instanceURI, mask.png and mask.imBytes"
-    if not isinstance(mask, Mapping):
+    if not isinstance(mask, dict):
         raise RecordError(f"its mask is {_short(mask)}, not an object", code=code, fix=fix)
     given = [(form, mask[form]) for form in _FORMS if mask.get(form) is not None]
     if len(given) != 1:
@@ -151,7 +153,7 @@ def points(value: Any) -> list[tuple[float, float]]:
 def box(value: Any) -> tuple[float, float, float, float]:
     """``{"top", "left", "height", "width"}`` -> (left, top, width, height), finite, sizes not negative."""
     code, fix = "labelbox-bbox", 'write it as {"top": 1, "left": 2, "height": 3, "width": 4}'
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise RecordError(f"its bbox is {_short(value)}, not an object", code=code, fix=fix)
     missing = [key for key in ("top", "left", "height", "width") if key not in value]
     if missing:
@@ -173,7 +175,7 @@ def confidence(value: Any) -> float:
 def custom_metrics(value: Any) -> list[dict[str, Any]]:
     """``[{"name": text, "value": number}, ...]``."""
     good = isinstance(value, list) and all(
-        isinstance(m, Mapping) and set(m) == {"name", "value"} and isinstance(m["name"], str) for m in value
+        isinstance(m, dict) and set(m) == {"name", "value"} and isinstance(m["name"], str) for m in value
     )
     if not good:
         fix = 'write them as [{"name": "iou", "value": 0.4}]'
@@ -185,7 +187,7 @@ def custom_metrics(value: Any) -> list[dict[str, Any]]:
 
 def classifications(value: Any) -> list[Any]:
     """A list of sub-classifications, kept as they are."""
-    if isinstance(value, list) and all(isinstance(item, Mapping) for item in value):
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return value
     raise RecordError("its classifications are not a list of objects", code="labelbox-classifications")
 

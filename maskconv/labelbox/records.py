@@ -125,7 +125,7 @@ _CLASSES: dict[type, str] = {UriMask: "uri", PngMask: "png", InlineMask: "inline
 
 
 def _wire_names(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = {_ALIASES.get(key, key): content for key, content in value.items()}
     if type(value) not in _CLASSES:
         checks.mask_form(value)
@@ -192,8 +192,8 @@ def parse_record(record: Mapping[str, Any] | bytes | str) -> Record:
     Raises ValueError: `RecordError` where it has none or several of mask, polygon and bbox, pydantic's ValidationError
     where something in it is wrong, JSONDecodeError where it is no JSON.
     """
-    wire = record if isinstance(record, Mapping) else orjson.loads(record)
-    if not isinstance(wire, Mapping):
+    wire = dict(record) if isinstance(record, Mapping) else orjson.loads(record)
+    if not isinstance(wire, dict):
         raise RecordError(f"a record is a JSON object, not a {type(wire).__name__}")
     parsed: Record = _MODELS[checks.geometry(wire)].validate_python(wire)
     return parsed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -38,14 +37,14 @@ class MaskFiles:
         if len(uri) > 4096:
             raise DataError("instanceURI has more than 4,096 characters", code="labelbox-uri", fix="name a file")
         path = self._find(uri)
-        facts = os.stat(path)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_MEMBER:
-            text = f"{path} is no file of at most {MAX_MEMBER:,} bytes"
-            raise DataError(text, code="labelbox-uri", fix="name a PNG file")
         try:
+            if path.stat().st_size > MAX_MEMBER:
+                text = f"the composite {path} has more than {MAX_MEMBER:,} bytes"
+                raise DataError(text, code="member-too-big", fix="no mask is that large; remove it")
             return str(path), path.read_bytes()
         except OSError as error:
-            raise DataError(f"{path} cannot be read ({error.strerror})", code="labelbox-uri", fix="check it") from error
+            text = f"the composite {path} cannot be read ({error.strerror})"
+            raise DataError(text, code="labelbox-mask-missing", fix="check its permissions") from error
 
     def _find(self, uri: str) -> Path:
         missing = None
@@ -67,16 +66,17 @@ class MaskFiles:
         else:
             roots = [self.folder, self.home] if self.folder is not None else [self.home]
             yield from ((root, name) for root in roots for name in dict.fromkeys((unquote(uri), uri)))
+            yield from ((self.folder, tail) for tail in _tails(uri) if self.folder is not None)
 
     def _missing(self, uri: str, reason: str | None) -> DataError:
-        text, code = reason or f"the composite {_short(uri)} is not there", "labelbox-mask-missing"
         if reason:
-            return DataError(text, code="labelbox-uri", fix=_SERVE)
-        if _SCHEME.match(uri) and self.folder is None:
-            text = f"the composite {_short(uri)} is not on this machine, and nothing is fetched"
-            return DataError(text, code=code, fix=f"download the masks, then {_SERVE}")
+            return DataError(reason, code="labelbox-uri", fix=_SERVE)
+        code, text = "labelbox-mask-missing", f"the composite {_short(uri)} is not there"
         if self.folder is not None:
             return DataError(f"{text}: {self.folder} holds no such file", code=code, fix="check --from-mask-dir")
+        if _SCHEME.match(uri):
+            text = f"the composite {_short(uri)} is not on this machine, and nothing is fetched"
+            return DataError(text, code=code, fix=f"download the masks, then {_SERVE}")
         return DataError(text, code=code, fix=f"keep it beside the file, or {_SERVE}")
 
 

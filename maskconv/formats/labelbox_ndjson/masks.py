@@ -13,7 +13,7 @@ from maskconv.model import Mask
 from maskconv.png import Kind, MaskPng
 from maskconv.runs import RunMap, Runs
 
-__all__ = ["Composite", "binary", "composite"]
+__all__ = ["Composite", "binary", "composite", "pack"]
 
 
 @dataclass(slots=True)
@@ -25,20 +25,15 @@ class Composite:
     odd: str
     map: RunMap
     shapes: dict[int, Mask]  # without black
-    named: set[int] = field(default_factory=set)
+    taken: set[Color | None] = field(default_factory=set)
 
     def mask(self, color: Color | None) -> Mask | None:
         """The pixels of a colour, black included; without a colour all that are not black. None where there are none."""
-        packed = -1 if color is None else color[0] << 16 | color[1] << 8 | color[2]
-        if packed in self.shapes:
-            self.named.add(packed)
-            return self.shapes[packed]
-        if packed == 0:
-            return self._select(self.map.values == 0)
+        self.taken.add(color)
         if color is None:
-            self.named.update(self.shapes)
             return self._mask(runs.union([(m.starts, m.lengths) for m in self.shapes.values()], self.map.width))
-        return None
+        packed = pack(color)
+        return self._select(self.map.values == 0) if packed == 0 else self.shapes.get(packed)
 
     def _select(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Mask | None:
         starts, lengths = self.map.starts[chosen], self.map.lengths[chosen]
@@ -55,7 +50,13 @@ class Composite:
         return ", ".join(shown) + (" ..." if len(self.shapes) > 8 else "") if shown else "none but black"
 
     def unnamed(self) -> list[int]:
-        return [packed for packed in self.shapes if packed not in self.named]
+        """The colours that no record named."""
+        named = {pack(color) for color in self.taken if color is not None}
+        return [] if None in self.taken else [packed for packed in self.shapes if packed not in named]
+
+
+def pack(color: Color) -> int:
+    return color[0] << 16 | color[1] << 8 | color[2]
 
 
 def _mask(image: RunMap, found: Runs) -> Mask:

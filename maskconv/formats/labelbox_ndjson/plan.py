@@ -59,7 +59,7 @@ class Plan:
         ext = extension(place.member or place.path) if place is not None else ""
         template = "{name}{ext}" if self.template is None else self.template
         values = {"name": name, "stem": name.rsplit("/", 1)[-1], "ext": ext, "split": image.split or ""}
-        return template.format_map(values), place is None and "{ext}" in template
+        return template.format_map(values).lstrip("/"), place is None and "{ext}" in template
 
     def _row_id(self, rows: DataRows, name: str) -> str:
         found = rows.ids.get(name)
@@ -72,7 +72,9 @@ class Plan:
         """Where a composite goes in the folder: no two images' composites, and no two layers, have one path."""
         split = f"{image.split}/" if image.split and self.template is not None and "{split}" in self.template else ""
         suffix = f".{layer}" if layer > 1 or _NUMBERED.fullmatch(image.name) else ""
-        return f"{split}{image.name}{suffix}.png"
+        return "/".join(
+            part if part not in ("", ".") else "_" for part in f"{split}{image.name}{suffix}.png".split("/")
+        )
 
     def uri(self, path: str) -> str:
         return self.prefix + quote(path)

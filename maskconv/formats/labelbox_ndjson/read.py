@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from maskconv.errors import DataError
+from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.files import MaskFiles, Pictures
 from maskconv.formats.labelbox_ndjson.index import Index, Row
-from maskconv.formats.labelbox_ndjson.names import counted, extension, picture, stem
+from maskconv.formats.labelbox_ndjson.names import counted, picture, stem
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.split import Place
@@ -46,6 +46,9 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
     options: ReadOptions
 
     def open(self) -> None:
+        if not self.source.is_file():
+            text = "this is a folder, not a file of records"
+            raise SourceError(text, where=Where(path=str(self.source)), fix="name the NDJSON file")
         self._index: Index | None = None
         self._lock = threading.Lock()
         self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -116,10 +119,10 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
 
     def decode(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
         place, size = self._picture(unit, note)
-        decoder = RowDecoder(self.source, head.named, self.files, size, note)
+        decoder = RowDecoder(self.source, unit.name, head.named, self.files, size, note)
         for record in unit.places:
             decoder.take(record, self.read(record))
-        image = decoder.finish(unit.name, place)
+        image = decoder.finish(place)
         if image is not None:
             yield image
 
@@ -144,7 +147,7 @@ def _refused(name: str, row: Row, seen: dict[str, Row]) -> DataError | None:
     if reason := unsafe(name):
         fix = "no file can be named so: change the global key"
         return DataError(f"the {row[0]} {row[1]!r} {reason}", code="name-unsafe", fix=fix)
-    if not name or name.endswith("/") or extension(name) == name:
+    if not name or name.endswith("/"):
         return DataError(f"the {row[0]} {row[1]!r} gives no name", code="name-unsafe", fix="change the global key")
     other = seen.get(name.casefold())
     if other is None:

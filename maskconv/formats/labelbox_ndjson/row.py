@@ -28,7 +28,7 @@ class _Failed:
     """A composite that cannot be had: one error for all of its records."""
 
     def __init__(self, error: DataError, place: Place) -> None:
-        self.error, self.place, self.count = error, place, 0
+        self.error, self.place, self.count, self.data = error, place, 0, b""
 
 
 class _LeftOutError(Exception):
@@ -39,9 +39,15 @@ class RowDecoder:
     """Takes records in order, keeps annotations; what is wrong is noted and left out."""
 
     def __init__(
-        self, source: Path, named: dict[tuple[str, str], str], files: MaskFiles, size: Size | None, note: Note
+        self,
+        source: Path,
+        name: str,
+        named: dict[tuple[str, str], str],
+        files: MaskFiles,
+        size: Size | None,
+        note: Note,
     ) -> None:
-        self._source, self._named, self._files, self._note = source, named, files, note
+        self._source, self._name, self._named, self._files, self._note = source, name, named, files, note
         self._size = size
         self._sized_by = "the picture" if size else ""
         self._found: dict[str | int, Annotation] = {}
@@ -61,7 +67,7 @@ class RowDecoder:
             self._keep(place, record)
         except RecordError as error:
             self._errors += 1
-            self._note(place.error(self._source, error))
+            self._note(place.error(self._source, error, self._name))
         except orjson.JSONDecodeError:
             self._errors += 1
             self._say(place, "labelbox-json", Weight.ERROR, "the file changed while it was read", fix="run it again")
@@ -69,7 +75,7 @@ class RowDecoder:
             self._errors += 1
 
     def _say(self, place: Place, code: str, weight: Weight, text: str, **facts: Any) -> None:
-        self._note(place.finding(self._source, code, weight, text, **facts))
+        self._note(place.finding(self._source, code, weight, text, self._name, **facts))
 
     def _keep(self, place: Place, record: dict[str, Any]) -> None:
         kind = checks.geometry(record)
@@ -116,7 +122,7 @@ class RowDecoder:
             color = checks.color(value["colorRGB"]) if value.get("colorRGB") is not None else None
             mask = self._colored(place, form, text, color)
         self._fit(place, mask, "its mask" if form != "instanceURI" else f"the composite {text}")
-        return (color[0] << 16 | color[1] << 8 | color[2]) if color is not None else None, mask
+        return masks.pack(color) if color is not None else None, mask
 
     def _binary(self, place: Place, data: bytes) -> Mask:
         try:
@@ -137,7 +143,7 @@ class RowDecoder:
         """All masks of a picture have its size."""
         size = mask.width, mask.height
         if self._size is None:
-            self._size, self._sized_by = size, f"the mask on line {place.line}"
+            self._size, self._sized_by = size, f"the mask of {place.spoken}"
         elif size != self._size:
             text = f"{what} has {size[0]} x {size[1]} pixels, {self._sized_by} has {self._size[0]} x {self._size[1]}"
             fix = "a mask has exactly the size of its picture"
@@ -152,13 +158,16 @@ class RowDecoder:
         if isinstance(known, _Failed):
             known.count += 1
             raise _LeftOutError
+        if color is not None and color in known.taken:
+            said = f"the colour {list(color)} of the composite {known.name} is named by two records"
+            self._say(place, "labelbox-color-twice", Weight.WARNING, said, fix="each instance has a colour of its own")
         if color is None:
             said = "its mask has no colorRGB, which Labelbox requires: all pixels that are not black were taken"
             self._say(place, "labelbox-color-missing", Weight.WARNING, said, fix="name the instance's colour")
         mask = known.mask(color)
         if mask is None:
             said = f"the colour {list(color)} is not in" if color is not None else "there is no colour in"
-            fix = f"name one of the colours that are there: {known.colors}"
+            fix = f"name one of those that are: {known.colors}"
             raise RecordError(f"{said} the composite {known.name}", code="labelbox-color-absent", fix=fix)
         return mask
 
@@ -172,6 +181,8 @@ class RowDecoder:
         except DataError as error:
             said = f"{name}: {error.message}"
             return _Failed(DataError(said, code=error.code, fix=error.fix or "write or copy it again"), place)
+        for other in self._composites.values():
+            other.data = b""  # only a row's single composite can be passed on
         if found.odd:
             said = f"the composite {name} {found.odd}; Labelbox takes 8-bit RGB PNGs only"
             self._say(place, "labelbox-composite-kind", Weight.WARNING, said, fix="write it again as RGB")
@@ -179,15 +190,15 @@ class RowDecoder:
 
     # --- the image ----------------------------------------------------------------------------------------------------
 
-    def finish(self, name: str, picture: Picture) -> AnnotatedImage | None:
+    def finish(self, picture: Picture) -> AnnotatedImage | None:
         """The image of all that was kept; None where nothing was."""
         for found in self._composites.values():
-            self._close(found, name)
+            self._close(found)
         if not self._found:
             return None
         width, height = self._size or (None, None)
         image = AnnotatedImage.unchecked(
-            name=name,
+            name=self._name,
             width=width,
             height=height,
             annotations=tuple(self._found.values()),
@@ -201,18 +212,15 @@ class RowDecoder:
         encoded = self._encoded(image.annotations)
         return image.with_encoded(encoded) if encoded is not None else image
 
-    def _close(self, found: Composite | _Failed, name: str) -> None:
+    def _close(self, found: Composite | _Failed) -> None:
         if isinstance(found, _Failed):
-            error = found.place.error(self._source, found.error)
-            self._note(
-                Finding(error.code, error.weight, error.message, error.where, found.count, "instances", error.fix)
-            )
+            self._note(found.place.error(self._source, found.error, self._name, amount=found.count, unit="instances"))
         elif not self._errors and (left := found.unnamed()):
             pixels = sum(found.shapes[packed].area for packed in left)
             text = (
                 f"no record names {counted(len(left), 'colour')} of the composite {found.name}: the pixels are dropped"
             )
-            where = Where(path=str(self._source), image=name)
+            where = Where(path=str(self._source), image=self._name)
             self._note(Finding("labelbox-color-unnamed", Weight.WARNING, text, where, pixels, "pixels", ""))
 
     def _encoded(self, annotations: tuple[Annotation, ...]) -> Encoded | None:

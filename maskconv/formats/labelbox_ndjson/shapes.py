@@ -21,7 +21,10 @@ Held = Mask | Box | tuple[Ring, ...]
 
 def held(image: AnnotatedImage, number: int, annotation: Annotation, polygons: bool, note: Note) -> Held:
     """The shape as Labelbox holds it; what that costs is noted. Raises DataError where the image's size is missing."""
-    shape, where = annotation.shape, Where(annotation=number)
+    shape = annotation.shape
+    if isinstance(shape, Mask) and not polygons:
+        return shape
+    where = Where(annotation=number)
     if isinstance(shape, Box):
         if not shape.rotation:
             return shape

@@ -23,7 +23,7 @@ __all__ = ["MAX_RECORD", "Place", "Span", "is_lines", "lines", "objects"]
 
 MAX_RECORD = 2**28
 CHUNK = 2**20
-SAMPLE = 2**22  # bytes that tell lines from brackets
+SAMPLE = 2**21  # bytes that tell lines from brackets
 BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
 
@@ -36,15 +36,18 @@ class Place(NamedTuple):
     line: int
     number: int = 0
 
-    def finding(self, path: Path, code: str, weight: Weight, message: str, **facts: Any) -> Finding:
+    @property
+    def spoken(self) -> str:
+        return f"record {self.number}" if self.number else f"line {self.line}"
+
+    def finding(self, path: Path, code: str, weight: Weight, message: str, image: str = "", **facts: Any) -> Finding:
         """A Finding at this place."""
         text = f"record {self.number}: {message}" if self.number else message
-        return Finding(code, weight, text, Where(path=str(path), line=self.line), **facts)
+        return Finding(code, weight, text, Where(path=str(path), line=self.line, image=image), **facts)
 
-    def error(self, path: Path, error: RecordError | DataError) -> Finding:
+    def error(self, path: Path, error: RecordError | DataError, image: str = "", **facts: Any) -> Finding:
         """An error at this place."""
-        member = f"{error.where}: " if isinstance(error, DataError) and error.where is not None else ""
-        return self.finding(path, error.code, Weight.ERROR, member + error.message, fix=error.fix)
+        return self.finding(path, error.code, Weight.ERROR, error.message, image, fix=error.fix, **facts)
 
 
 class Span(NamedTuple):
@@ -55,17 +58,19 @@ class Span(NamedTuple):
 
 
 def is_lines(file: IO[bytes]) -> bool:
-    """Whether a line of the file's beginning is by itself a record; else brackets must tell."""
+    """Whether lines at the file's beginning are by themselves records, without commas; else brackets must tell."""
     sample = file.read(SAMPLE + 1)
     file.seek(0)
-    found = sample[:SAMPLE].removeprefix(BOM).split(b"\n")
-    if len(sample) > SAMPLE:
+    found = [line.strip(_SPACE) for line in sample[:SAMPLE].removeprefix(BOM).split(b"\n", 64)]
+    if len(sample) > SAMPLE or len(found) > 64:
         found.pop()
-    return any(_is_record(line) for line in found[:64])
+    first = next(filter(None, found), b"")
+    if first.startswith(b"[") or any(line.startswith(b"{") and line.endswith(b"},") for line in found):
+        return False
+    return any(map(_is_record, found))
 
 
 def _is_record(line: bytes) -> bool:
-    line = line.strip(_SPACE)
     if not line.startswith(b"{") or not line.endswith(b"}"):
         return False
     try:

@@ -14,6 +14,8 @@ __all__ = ["Uuids", "as_uuid", "namespace"]
 
 _NAMESPACE = UUID("6f0d3c5e-52a4-5c0b-9d6a-9a3b8c1f7e21")  # never change it: it would orphan all earlier imports
 
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}  # the two top bits are 10
+
 
 def namespace(text: str | None) -> bytes:
     """The namespace for `Uuids`; another text gives other uuids."""
@@ -41,10 +43,12 @@ class Uuids:
         self._space, self._row = space, row
         self._taken: set[str] = set()
         self._ordinals: dict[str, int] = {}
+        self.replaced = 0  # uuids of the source's that occurred before
 
     def give(self, tool: str, own: Any, part: int = 0) -> str:
         """The uuid of an instance's part; the first part has the instance's own."""
-        found = as_uuid(own) if not part else None
+        found = as_uuid(own) if own is not None and not part else None
+        self.replaced += found in self._taken
         key = self._ordinal(tool) if own is None and not part else own
         names: list[Any] = [self._row, tool, key, "part", part] if part else [self._row, tool, key]
         number = 0
@@ -60,8 +64,5 @@ class Uuids:
 
     def _derive(self, names: list[Any]) -> str:
         """uuid5, without the cost of the UUID class."""
-        digest = bytearray(hashlib.sha1(self._space + orjson.dumps(names), usedforsecurity=False).digest()[:16])
-        digest[6] = digest[6] & 0x0F | 0x50
-        digest[8] = digest[8] & 0x3F | 0x80
-        text = digest.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        text = hashlib.sha1(self._space + orjson.dumps(names), usedforsecurity=False).hexdigest()
+        return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections import Counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -16,6 +16,7 @@ from maskconv.formats.labelbox_ndjson.names import counted
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
 from maskconv.formats.labelbox_ndjson.shapes import Held, held
+from maskconv.formats.labelbox_ndjson.tables import Schemas
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, as_uuid
 from maskconv.labelbox import checks
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
@@ -36,7 +37,19 @@ _IMPORT = (
 )
 _AGAIN = "A second import overrides instances with the same uuid; instances that are gone from the source stay there."
 
-Item = tuple[int, Annotation, Held]
+_KINDS: dict[type, str] = {Mask: "mask", Box: "bbox", tuple: "polygon"}
+
+
+class Item(NamedTuple):
+    """An annotation that can be written, its number in the image, its kind of record and its label or schema id."""
+
+    number: int
+    annotation: Annotation
+    shape: Held
+    kind: str
+    tool: str
+
+
 Blobs = tuple[tuple[str, bytes], ...]
 
 
@@ -47,10 +60,16 @@ class LabelboxWriter(Writer[Plan]):
     options: WriteOptions
 
     def keeps(self) -> frozenset[Feature]:
-        kept = {Feature.BOXES, Feature.OVERLAP, Feature.SCORES, Feature.ATTRIBUTES, Feature.INSTANCE_IDS}
+        kept = {Feature.BOXES, Feature.OVERLAP, Feature.SCORES}
         if self.options.shape == "polygon":
             return frozenset(kept | {Feature.POLYGONS})
         return frozenset(kept | {Feature.MASKS, Feature.HOLES, Feature.PARTS, Feature.IMAGE_SIZE})
+
+    def spares(self, annotation: Annotation) -> frozenset[Feature]:
+        kept = [Feature.INSTANCE_IDS] if as_uuid(annotation.id) is not None else []
+        if annotation.attributes and len(_wire(annotation)) == len(annotation.attributes):
+            kept.append(Feature.ATTRIBUTES)
+        return frozenset(kept)
 
     def plan(self, labels: LabelMap, target: Target, note: Note) -> Plan:
         del labels
@@ -59,17 +78,23 @@ class LabelboxWriter(Writer[Plan]):
     def encode(self, image: AnnotatedImage, plan: Plan, note: Note) -> Piece | None:
         if not image.annotations:
             return None
-        if reason := unsafe(image.name):
-            raise DataError(f"the name {image.name!r} {reason}", code="name-unsafe", fix="rename the item")
+        for name in (image.name, image.split or ""):
+            if reason := unsafe(name):
+                raise DataError(f"the name {name!r} {reason}", code="name-unsafe", fix="rename the item")
         row, guessed = plan.row(image)
         items = _held(image, plan, note)
         if not items:
             return None
         _limits(image, items, note)
-        _lost(image, items, note)
-        geometries, blobs = _transport(image, items, plan, note)
-        records = _records(items, geometries, {row[0]: row[1]}, Uuids(plan.space, row[1]), plan)
-        masks = sum(isinstance(shape, Mask) for _, _, shape in items)
+        if image.width is not None and all(item.kind == "bbox" for item in items):
+            note(loss(Feature.IMAGE_SIZE, 1))
+        geometries, blobs = _transport(image, items, plan)
+        uuids = Uuids(plan.space, row[1])
+        records = _records(items, geometries, {row[0]: row[1]}, uuids, plan)
+        if uuids.replaced:
+            text = "uuids that occur twice in the image: all but the first were replaced"
+            note(Finding("labelbox-uuid-replaced", Weight.WARNING, text, amount=uuids.replaced, unit="instances"))
+        masks = sum(item.kind == "mask" for item in items)
         return Piece(b"".join(records), blobs, [row[0], row[1], guessed, masks], len(items))
 
     def begin(self, stage: Stage, plan: Plan) -> None:
@@ -124,32 +149,31 @@ def _held(image: AnnotatedImage, plan: Plan, note: Note) -> list[Item]:
     for number, annotation in enumerate(image.annotations):
         try:
             shape = held(image, number, annotation, plan.polygons, note)
-            _check_label(annotation.label, shape, plan, number)
+            kind = _KINDS[type(shape)]
+            tool = annotation.label if plan.schemas is None else _schema(plan.schemas, annotation.label, kind)
         except DataError as error:
             where = error.where or Where(annotation=number)
             note(Finding(error.code, Weight.ERROR, error.message, where, unit="instances", fix=error.fix))
             continue
-        if (isinstance(shape, Mask) and not len(shape.starts)) or shape == ():
+        if not (len(shape.starts) if isinstance(shape, Mask) else isinstance(shape, Box) or shape):
             text = "an instance without pixels cannot be imported: it was left out"
             note(Finding("empty-instance-dropped", Weight.DATA, text, Where(annotation=number), unit="instances"))
-            continue
-        found.append((number, annotation, shape))
+        else:
+            found.append(Item(number, annotation, shape, kind, tool))
     return found
 
 
-def _kind(shape: Held) -> str:
-    return "mask" if isinstance(shape, Mask) else "bbox" if isinstance(shape, Box) else "polygon"
-
-
-def _check_label(label: str, shape: Held, plan: Plan, number: int) -> None:
-    if plan.schemas is not None and plan.schemas.find(label, _kind(shape)) is None:
-        text, where = plan.schemas.missing(label, _kind(shape)), Where(annotation=number)
-        raise DataError(text, where=where, code="labelbox-schema-unknown", fix="add it to --to-schema-ids")
+def _schema(table: Schemas, label: str, kind: str) -> str:
+    found = table.find(label, kind)
+    if found is None:
+        text = table.missing(label, kind)
+        raise DataError(text, code="labelbox-schema-unknown", fix="add it to --to-schema-ids")
+    return found
 
 
 def _limits(image: AnnotatedImage, items: list[Item], note: Note) -> None:
     if len(items) > MAX_SAME:
-        label, count = Counter(annotation.label for _, annotation, _ in items).most_common(1)[0]
+        label, count = Counter(item.tool for item in items).most_common(1)[0]
         if count > MAX_SAME:
             text = f"{count:,} instances of {label!r}; Labelbox takes {MAX_SAME:,} of a label on a data row"
             note(Finding("labelbox-too-many", Weight.ERROR, text, amount=count, unit="instances", fix="leave some out"))
@@ -158,31 +182,13 @@ def _limits(image: AnnotatedImage, items: list[Item], note: Note) -> None:
         note(Finding("labelbox-large-image", Weight.WARNING, text, unit="images", fix="tile the picture"))
 
 
-_KEPT = frozenset({"classifications", "customMetrics"})
-
-
-def _lost(image: AnnotatedImage, items: list[Item], note: Note) -> None:
-    """What only this writer knows to be lost: some attributes, some ids, the size where there is no mask."""
-    attributes = sum(
-        not _KEPT.issuperset(_wire(a)) or len(_wire(a)) < len(a.attributes) for _, a, _ in items if a.attributes
-    )
-    if attributes:
-        note(loss(Feature.ATTRIBUTES, attributes, fix="Labelbox has classifications and customMetrics only"))
-    numbers = sum(a.id is not None and as_uuid(a.id) is None for _, a, _ in items)
-    if numbers:
-        text = "instance ids are no uuids: they live on in the uuids made from them, and are not read back"
-        note(loss(Feature.INSTANCE_IDS, numbers, message=text))
-    if image.width is not None and all(isinstance(shape, Box) for _, _, shape in items):
-        note(loss(Feature.IMAGE_SIZE, 1))
-
-
 def _wire(annotation: Annotation) -> dict[str, Any]:
     """The attributes that a record holds, as the record holds them."""
     found: dict[str, Any] = {}
     try:
-        if annotation.attributes.get("customMetrics"):
+        if "customMetrics" in annotation.attributes:
             found["customMetrics"] = checks.custom_metrics(annotation.attributes["customMetrics"])
-        if annotation.attributes.get("classifications"):
+        if "classifications" in annotation.attributes:
             found["classifications"] = checks.classifications(annotation.attributes["classifications"])
     except checks.RecordError:
         return found
@@ -192,10 +198,9 @@ def _wire(annotation: Annotation) -> dict[str, Any]:
 # --- geometry ---------------------------------------------------------------------------------------------------------
 
 
-def _transport(image: AnnotatedImage, items: list[Item], plan: Plan, note: Note) -> tuple[dict[int, Any], Blobs]:
+def _transport(image: AnnotatedImage, items: list[Item], plan: Plan) -> tuple[dict[int, Any], Blobs]:
     """For each mask, by its annotation's number, the wire's ``mask``; and the files that go with them."""
-    del note
-    masks = [(number, shape) for number, _, shape in items if isinstance(shape, Mask)]
+    masks = [(item.number, item.shape) for item in items if isinstance(item.shape, Mask)]
     if plan.mode == "png":
         return {n: {"png": _base64(png.encode_binary(m.starts, m.lengths, m.width, m.height))} for n, m in masks}, ()
     found: dict[int, Any] = {}
@@ -239,29 +244,22 @@ def _painted(masks: list[tuple[int, Mask]]) -> tuple[bytes, list[tuple[int, Any]
 def _records(items: list[Item], masks: dict[int, Any], row: dict[str, str], uuids: Uuids, plan: Plan) -> list[bytes]:
     """The lines, keys in the order of Labelbox' own serialiser."""
     lines: list[bytes] = []
-    for number, annotation, shape in items:
-        head: dict[str, Any] = _wire(annotation) if annotation.attributes else {}
+    key = "name" if plan.schemas is None else "schemaId"
+    for number, annotation, shape, kind, tool in items:
+        head = _wire(annotation) if annotation.attributes else {}
         inner = head.pop("classifications", [])
         if annotation.score is not None:
             head["confidence"] = annotation.score
-        kind = _kind(shape)
-        key, tool = (
-            ("name", annotation.label)
-            if plan.schemas is None
-            else ("schemaId", plan.schemas.find(annotation.label, kind))
-        )
-        assert tool is not None  # noqa: S101 - _check_label has seen it
-        for part, value in enumerate(_values(shape, masks.get(number))):
+        for part, value in enumerate([masks[number]] if kind == "mask" else _values(shape)):
             uuid = uuids.give(tool, annotation.id, part)
             record = {**head, "uuid": uuid, "dataRow": row, key: tool, "classifications": inner, kind: value}
             lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
     return lines
 
 
-def _values(shape: Held, mask: Any) -> list[Any]:
-    """The wire's geometry: one value, or of rings one each."""
-    if isinstance(shape, Mask):
-        return [mask]
+def _values(shape: Held) -> list[Any]:
+    """The wire's box, or a ring for each part."""
     if isinstance(shape, Box):
         return [{"top": shape.y, "left": shape.x, "height": shape.height, "width": shape.width}]
+    assert isinstance(shape, tuple)  # noqa: S101 - masks do not come here
     return [[{"x": x, "y": y} for x, y in [*ring.tolist(), ring[0].tolist()]] for ring in shape]
