@@ -74,18 +74,23 @@ def _inflate_stream(data: Buffer, size: int) -> bytes:
     return found
 
 
+def _pack(data: Buffer, flush: int) -> bytes:
+    # isal's one-call `compress` leaves parts of its state unset and now and then gives other bytes for the same input;
+    # the object's state is zeroed
+    codec: Any = zlib if _isal is None else _isal
+    stream = codec.compressobj(1, zlib.DEFLATED, -15)
+    found: bytes = stream.compress(data) + stream.flush(flush)
+    return found
+
+
 def compress(data: Buffer) -> bytes:
     """A raw deflate stream, fast (level 1)."""
-    found: bytes = zlib.compress(data, 1, -15) if _isal is None else _isal.compress(data, 1, -15)
-    return found
+    return _pack(data, zlib.Z_FINISH)
 
 
 def compress_part(data: Buffer) -> bytes:
     """Raw deflate blocks, fast, that end on a byte and refer to nothing before them: parts can be joined freely."""
-    codec: Any = zlib if _isal is None else _isal
-    stream = codec.compressobj(1, zlib.DEFLATED, -15)
-    found: bytes = stream.compress(data) + stream.flush(zlib.Z_FULL_FLUSH)
-    return found
+    return _pack(data, zlib.Z_FULL_FLUSH)
 
 
 @lru_cache(maxsize=32)

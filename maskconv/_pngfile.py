@@ -118,8 +118,9 @@ def read_header(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> Header:
         raise PngError(f"the PNG's header has values that do not exist (colour type {color_type}, {depth} bits)")
     if not 0 < width < 2**31 or not 0 < height < 2**31:
         raise PngError(f"the PNG's size is {width} x {height} pixels")
-    if width * height > max_pixels:
-        raise PngError(f"{width} x {height} pixels are more than the limit of {max_pixels}", code="png-size")
+    limit = min(max_pixels, 2**31 - 1)  # runs are int32
+    if width * height > limit:
+        raise PngError(f"{width} x {height} pixels are more than the limit of {limit}", code="png-size")
     return Header(width, height, depth, color_type, bool(interlacing))
 
 

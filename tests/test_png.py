@@ -481,6 +481,8 @@ def test_pixel_limit_is_named():
     with pytest.raises(PngError, match="2 x 2 pixels are more than the limit of 3") as caught:
         png.decode(data, max_pixels=3)
     assert caught.value.code == "png-size"
+    with pytest.raises(PngError, match=str(2**31 - 1)):
+        png.read_header(header_only(2**16, 2**15, 8, 2, 0, 0, 0), max_pixels=2**40)
     with pytest.raises(PngError, match=str(2**28)):
         png.read_header(header_only(2**15, 2**14, 8, 2, 0, 0, 0))
 
