@@ -80,7 +80,7 @@ def page(name: str, look: Look) -> Iterator[str]:
     yield from hanging(
         f"{look.paint(plain(fmt.name), 'bold')}: ", plain(fmt.title) + suffixes, look, used=len(name) + 2
     )
-    yield f"{' '.join(able)}"
+    yield ", ".join(able)
     for side in ("read", "write"):
         yield from _option_lines(fmt, side, look)
     if fmt.writer is not None:

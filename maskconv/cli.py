@@ -167,7 +167,7 @@ def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: boo
     """
     from maskconv import driver, face
 
-    with terminal.progress(path, counts=False):
+    with terminal.progress(path):
         report = driver.check(path, from_, terminal.given["from"])
     bad = ("error", "data", "warning") if strict else ("error", "data")
     ok = not any(tally.weight in bad for tally in report.heaviest)
@@ -194,7 +194,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
     """
     from maskconv import driver, face
 
-    with terminal.progress(path, counts=False):
+    with terminal.progress(path):
         facts = driver.info(path, format=from_, **terminal.given["from"])
     if terminal.json:
         terminal.document({"ok": True, **facts, "error": None})

@@ -263,9 +263,9 @@ def info_lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
     yield f"{plain(facts['path'])} ({facts['format']}): {held}"
     rows = [("sizes", _listing(facts["sizes"])), ("labels", _listing(facts["labels"]))]
     if set(facts["splits"]) - {""}:
-        rows.insert(1, ("splits", _listing({name or "(none)": n for name, n in facts["splits"].items()})))
+        rows.insert(1, ("splits", _listing({name or "none": n for name, n in facts["splits"].items()})))
     yield from columns([row for row in rows if row[1]], look)
 
 
 def _listing(counts: dict[str, int]) -> str:
-    return ", ".join(f"{plain(name)} {count:,}" for name, count in counts.items())
+    return ", ".join(f"{plain(name)} ({count:,})" for name, count in counts.items())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Stopped", "Terminal"]
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+REDRAWN = 0.1  # seconds between two looks at the progress
 BUG = "this is a bug in maskconv, run again with --debug and report it"
 
 
@@ -98,26 +99,37 @@ class Terminal:
         raise click.exceptions.Exit(status)
 
     @contextmanager
-    def progress(self, source: str, *, counts: bool = True) -> Iterator[Callable[[int], None] | None]:
-        """A line on a terminal that says how far the run is; nothing elsewhere."""
+    def progress(self, source: str) -> Iterator[Callable[[int], None] | None]:
+        """A line on a terminal that says how far the run is; nothing elsewhere.
+
+        It is drawn by the run itself, for a thread that draws does not go with processes that are forked.
+        """
         if self.quiet or self.json or not _is_terminal(sys.stderr):
             yield None
             return
         from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.live import Live
+        from rich.text import Text
 
         from maskconv.face import plain
 
-        parts = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
-        begin, name = time.perf_counter(), plain(source)
-        with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-            task = bar.add_task(f"reading {name}")
+        begin = drawn = time.perf_counter()
+        text = Text(f"reading {plain(source)}", no_wrap=True, overflow="ellipsis")
+        with Live(
+            text, console=Console(stderr=True), auto_refresh=False, transient=True, redirect_stdout=False
+        ) as live:
 
             def done(images: int) -> None:
-                rate = images / max(time.perf_counter() - begin, 1e-6)
-                bar.update(task, description=f"{name}: {images:,} images, {rate:,.0f}/s")
+                nonlocal drawn
+                now = time.perf_counter()
+                if now - drawn > REDRAWN:
+                    drawn = now
+                    rate = images / (now - begin)
+                    text.plain = f"{plain(source)}: {images:,} images, {rate:,.0f} a second, {now - begin:.0f} s"
+                    live.refresh()
 
-            yield done if counts else None
+            live.refresh()
+            yield done
 
     # How a run ends.
 
@@ -198,7 +210,7 @@ def _parts(error: MaskconvError) -> dict[str, Any]:
 def _usage(error: click.ClickException) -> str:
     text = error.format_message().replace(". (", " (").rstrip(".")
     context = getattr(error, "ctx", None)
-    return f"{text}; see {context.command_path if context else 'maskconv'} --help"
+    return f"{text[:1].lower()}{text[1:]}; see {context.command_path if context else 'maskconv'} --help"
 
 
 def as_json(value: Any) -> Any:
@@ -231,10 +243,12 @@ def _signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stopping = False
+    stopping, owner = False, os.getpid()
 
     def stop(number: int, _: object) -> None:
         nonlocal stopping
+        if os.getpid() != owner:  # a forked worker: its parent does the talking
+            os._exit(128 + number)
         if not stopping:
             stopping = True
             raise Stopped(number)

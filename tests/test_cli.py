@@ -357,7 +357,11 @@ def test_validate_judges_by_weight(run, monkeypatch, weight, status, strict):
 def test_info(run):
     status, out, _ = run("info", "a.mcv")
     assert status == 0
-    assert out.splitlines() == ["a.mcv (mcv): 3 images, 3 instances", "sizes   64x48 3", "labels  car 3, Straße 0"]
+    assert out.splitlines() == [
+        "a.mcv (mcv): 3 images, 3 instances",
+        "sizes   64x48 (3)",
+        "labels  car (3), Straße (0)",
+    ]
     assert json.loads(run("info", "a.mcv", "--json")[1])["labels"] == {"car": 3, "Straße": 0}
 
 
@@ -453,3 +457,14 @@ def test_a_terminal_gets_colour_and_lines_that_fit(here, columns):
     text = click.unstyle(shown).replace("\r", "")
     assert max(map(len, text.splitlines())) <= columns
     assert "\x1b[3" not in terminal_output(["validate", "a.mcv"], {"NO_COLOR": "1"}, columns)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo terminals")
+def test_a_terminal_sees_progress_and_a_pipe_does_not(here):
+    write_source(here / "big.mcv", 5000, name="item {:06}")
+    shown = terminal_output(["convert", "big.mcv", "b.mcv", "--jobs", "1"], {}, 80)
+    assert "reading big.mcv" in shown and "images, " in shown and " a second" in shown
+    quiet = terminal_output(["convert", "big.mcv", "c.mcv", "--quiet"], {}, 80)
+    assert quiet == ""
+    process = maskconv_process("convert", "big.mcv", "d.mcv")
+    assert "reading" not in "".join(process.communicate(timeout=60))
