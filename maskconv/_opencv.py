@@ -1,0 +1,18 @@
+"""OpenCV, imported where it is needed; its missing system libraries are told in a sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maskconv.errors import MissingDependencyError
+
+__all__ = ["opencv"]
+
+
+def opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        fix = "on Debian apt-get install libgl1 libglib2.0-0, or pip install opencv-python-headless instead"
+        raise MissingDependencyError(f"OpenCV cannot be loaded ({error})", fix=fix) from error
+    return cv2
