@@ -16,13 +16,24 @@ from typing import Any
 from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
 from maskconv.errors import DataError, SourceError, UsageError
-from maskconv.finding import Finding, Report, Weight
+from maskconv.finding import Finding, Report, Weight, as_finding
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.options import Options
-from maskconv.plugin import Head, Piece, Reader, Writer
+from maskconv.plugin import Piece, Reader
 from maskconv.pool import Workers
-from maskconv.sink import OnError, OnLoss, Result, Sink, as_finding, encoded, noted, open_sink
-from maskconv.sources import PathLike, Source, expand, open_all, reading, spooled
+from maskconv.sink import Encoder, OnError, OnLoss, Result, Sink, open_sink
+from maskconv.sources import (
+    PathLike,
+    Source,
+    expand,
+    head_of,
+    images_of,
+    open_all,
+    readable,
+    reading,
+    spooled,
+    units_of,
+)
 
 __all__ = ["ImageReader", "ImageWriter", "check", "convert", "info", "open_reader", "open_writer", "validate"]
 
@@ -92,8 +103,7 @@ class _Work:
     """The pure map: a batch of units to results. Pickles whole, so it can run anywhere."""
 
     sources: list[Source]
-    writer: Writer[Any]
-    plan: Any
+    encode: Encoder
 
     def open(self) -> None:
         """In a worker process: the sources came without their handles."""
@@ -111,24 +121,18 @@ class _Work:
         pieces: list[Piece] = []
         findings: list[Finding] = []
         images = instances = 0
-        keeps = self.writer.keeps()
-        try:
-            for image in source.reader.decode(unit, source.head, findings.append):
-                images += 1
-                instances += len(image.annotations)
-                with noted(findings, image.name):
-                    changed = source.change.image(image, findings.append)
-                    piece = encoded(self.writer, self.plan, keeps, changed, findings.append)
-                    if piece is not None:
-                        pieces.append(piece)
-        except DataError as error:
-            findings.append(as_finding(error))
+        for image in images_of(source.reader, unit, source.head, findings.append):
+            images += 1
+            instances += len(image.annotations)
+            piece = self.encode(image, findings.append, source.change)
+            if piece is not None:
+                pieces.append(piece)
         return Result(pieces, findings, images, instances)
 
 
 def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
     for number, source in enumerate(sources):
-        for unit in source.reader.units(report.add):
+        for unit in units_of(source.reader, report.add):
             yield number, unit
 
 
@@ -141,7 +145,7 @@ def _run(
     stop_at_error: bool,
     progress: Progress | None,
 ) -> None:
-    work = _Work(sources, sink.writer, sink.plan)
+    work = _Work(sources, sink.encode)
     names = [str(source.reader.source) for source in sources]
     for results in pool.ordered(work, pool.batches(_tasks(sources, sink.report)), jobs, workers):
         for number, result in results:
@@ -159,28 +163,26 @@ class ImageReader:
     def __init__(self, reader: Reader[Any, Any], report: Report) -> None:
         self.report = report
         self._reader = reader
-        self._head: Head = reader.head(report.add)
+        self._head = head_of(reader, report.add)
 
     @property
     def labels(self) -> LabelMap:
         return self._head.labels
 
     def __iter__(self) -> Iterator[AnnotatedImage]:
-        for unit in self._reader.units(self.report.add):
-            try:
-                for image in self._reader.decode(unit, self._head, self.report.add):
-                    self.report.images += 1
-                    self.report.instances += len(image.annotations)
-                    yield image
-            except DataError as error:
-                self.report.add(as_finding(error))
+        for unit in units_of(self._reader, self.report.add):
+            for image in images_of(self._reader, unit, self._head, self.report.add):
+                self.report.images += 1
+                self.report.instances += len(image.annotations)
+                yield image
 
     def check(self) -> None:
         """Look at everything, make nothing."""
-        for unit in self._reader.units(self.report.add):
+        for unit in units_of(self._reader, self.report.add):
             try:
-                self._reader.check(unit, self._head, self.report.add)
-            except DataError as error:
+                with readable(self._reader.source):
+                    self._reader.check(unit, self._head, self.report.add)
+            except SourceError as error:
                 self.report.add(as_finding(error))
 
 
@@ -201,14 +203,15 @@ class ImageWriter:
 
     def write(self, image: AnnotatedImage) -> None:
         """Add one image. Raises DataError where it cannot be written; it is then left out."""
-        sink, findings = self._sink, list[Finding]()
-        piece = encoded(sink.writer, sink.plan, sink.writer.keeps(), image, findings.append)
+        findings: list[Finding] = []
+        piece = self._sink.encode(image, findings.append)
         pieces = [] if piece is None else [piece]
-        sink.take(Result(pieces, findings, 1, len(image.annotations)), stop_at_error=False)
+        left_out = self._sink.take(Result(pieces, findings, 1, len(image.annotations)), stop_at_error=False)
         if piece is None:
-            wrong = next((f for f in findings if f.weight is Weight.ERROR), None)
-            if wrong is not None:
-                raise DataError(wrong.message, where=wrong.where, fix=wrong.fix, code=wrong.code)
+            left_out = [finding for finding in findings if finding.weight is Weight.ERROR]
+        if left_out:
+            wrong = left_out[0]
+            raise DataError(wrong.message, where=wrong.where, fix=wrong.fix, code=wrong.code)
 
 
 @contextmanager

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Finding", "Note", "Report", "Tally", "Weight", "Where"]
+if TYPE_CHECKING:
+    from maskconv.errors import MaskconvError
+
+__all__ = ["Finding", "Note", "Report", "Tally", "Weight", "Where", "as_finding"]
 
 EXAMPLES = 20
 
@@ -81,6 +84,11 @@ class Finding:
 
 
 Note = Callable[[Finding], None]
+
+
+def as_finding(error: MaskconvError) -> Finding:
+    """An error as the Finding it is in a report."""
+    return Finding(error.code, Weight.ERROR, error.message, error.where or Where(), fix=error.fix)
 
 
 @dataclass(slots=True)

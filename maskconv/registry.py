@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -113,7 +114,17 @@ def source_suffixes() -> frozenset[str]:
 def candidates(path: Path) -> list[Format]:
     """The formats that say the path is one of theirs. Raises SourceError where it cannot be looked at."""
     seen = probe(path)
-    return [fmt for fmt in formats() if fmt.sniff(seen)]
+    return [fmt for fmt in formats() if _says_yes(fmt, seen)]
+
+
+def _says_yes(fmt: Format, seen: Probe) -> bool:
+    try:
+        return fmt.sniff(seen)
+    except Exception as error:
+        if fmt.name in BUILT_IN:
+            raise
+        _skip(fmt.name, f"its sniffer failed: {error}")
+        return False
 
 
 def sniff(path: Path) -> Format:
@@ -133,7 +144,7 @@ def sniff(path: Path) -> Format:
 def probe(path: Path) -> Probe:
     """What all sniffers get to see. Raises SourceError where there is nothing to read."""
     where = Where(path=str(path))
-    if not path.exists():
+    if not os.path.exists(path):
         raise SourceError("there is no such file or folder", where=where, code="source-missing", fix="check the path")
     try:
         return _probe(path)
@@ -147,11 +158,11 @@ def _probe(path: Path) -> Probe:
         return Probe(path, "folder", entries=_pairs(_walk(path)))
     with path.open("rb") as file:
         start = file.read(KEYS_WITHIN)
-    if start[:2] == b"PK":
+    if start[:4] in {b"PK\3\4", b"PK\5\6"}:
         try:
             with zipfile.ZipFile(path) as archive:
                 return Probe(path, "zip", start[:4096], entries=_pairs(archive.namelist()))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
             text, where = f"is a zip that cannot be opened ({error})", Where(path=str(path))
             raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
     return Probe(path, "file", start[:4096], keys=_keys(start))
@@ -164,10 +175,10 @@ def _walk(path: Path) -> Iterator[str]:
 
 
 def _pairs(members: Iterable[str]) -> frozenset[tuple[str, str]]:
-    """(folder, lower-case suffix) of every member; of a file without a suffix, its name."""
+    """The distinct (folder, lower-case suffix) of all members."""
     found = set()
     for member in members:
-        folder, _, name = member.rpartition("/")
+        folder, _, name = member.replace("\\", "/").rpartition("/")
         found.add((folder, PurePosixPath(name).suffix.lower()))
     return frozenset(found)
 

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from maskconv import registry
+from maskconv.change import Change
 from maskconv.errors import (
     ConversionError,
     DataError,
     LossError,
-    MaskconvError,
     TargetError,
     TargetExistsError,
     UsageError,
 )
-from maskconv.finding import Finding, Note, Report, Weight, Where
+from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
 from maskconv.losses import image_losses, label_losses
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Format, Piece, Target, Writer
-from maskconv.stage import Stage
+from maskconv.stage import Stage, explained, repair
 
-__all__ = ["OnError", "OnLoss", "Result", "Sink", "as_finding", "encoded", "noted", "open_sink"]
+__all__ = ["Encoder", "OnError", "OnLoss", "Result", "Sink", "open_sink"]
 
 OnLoss = Literal["warn", "fail", "ignore"]
 OnError = Literal["fail", "skip"]
@@ -41,25 +40,38 @@ class Result:
     instances: int
 
 
-def encoded(writer: Writer[Any], plan: Any, keeps: frozenset[Any], image: AnnotatedImage, note: Note) -> Piece | None:
-    """Encode one image and note what the writer does not keep; its Findings know their image."""
-    for finding in image_losses(image, keeps, writer.spares):
-        note(finding)
-    return writer.encode(image, plan, lambda finding: note(finding.at(image=image.name)))
+@dataclass(frozen=True)
+class Encoder:
+    """The writing half of the pure map: images to pieces. Pickles."""
 
+    writer: Writer[Any]
+    plan: Any
+    labels: frozenset[str]
 
-@contextmanager
-def noted(findings: list[Finding], image: str) -> Iterator[None]:
-    """An image's DataError is a Finding; the others go on."""
-    try:
-        yield
-    except DataError as error:
-        findings.append(as_finding(error).at(image=image))
+    def __call__(self, image: AnnotatedImage, note: Note, change: Change | None = None) -> Piece | None:
+        """Encode one image, and note what the writer does not keep; Findings know their image, an error is one."""
+        try:
+            if change is not None:
+                image = change.image(image, note)
+            image = self._known(image, note)
+            for finding in image_losses(image, self.writer.keeps(), self.writer.spares):
+                note(finding)
+            return self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
+        except DataError as error:
+            note(as_finding(error).at(image=image.name))
+            return None
 
-
-def as_finding(error: MaskconvError) -> Finding:
-    """An error as the Finding it is in a report."""
-    return Finding(error.code, Weight.ERROR, error.message, error.where or Where(), fix=error.fix)
+    def _known(self, image: AnnotatedImage, note: Note) -> AnnotatedImage:
+        """The image without annotations whose label is not in the label map: they are errors."""
+        told = image.annotations
+        if all(annotation.label in self.labels for annotation in told):
+            return image
+        for index, annotation in enumerate(told):
+            if annotation.label not in self.labels:
+                text = f"its label {annotation.label!r} is not in the label map"
+                where, fix = Where(image=image.name, annotation=index), "add it there"
+                note(Finding("label-unknown", Weight.ERROR, text, where, 1, "instances", fix))
+        return image.replace(annotations=tuple(a for a in told if a.label in self.labels))
 
 
 class Sink:
@@ -69,48 +81,53 @@ class Sink:
         self, writer: Writer[Any], labels: LabelMap, target: Target, report: Report, *, overwrite: bool
     ) -> None:
         self.writer, self.report, self.target = writer, report, target
-        self.plan = writer.plan(labels, target, report.add)
+        self.encode = Encoder(writer, writer.plan(labels, target, report.add), frozenset(labels.names))
         report.extend(label_losses(labels, writer.keeps()))
         self._keys: dict[str, str] = {}
         self._stage: Stage | None = Stage(target, overwrite=overwrite)
         try:
-            writer.begin(self._stage, self.plan)
+            writer.begin(self._stage, self.encode.plan)
         except BaseException:
             self.abort()
             raise
 
-    def take(self, result: Result, *, stop_at_error: bool, source: str = "") -> None:
-        """Stage one unit's pieces; once there was an error that ends the run, only listen."""
+    def take(self, result: Result, *, stop_at_error: bool, source: str = "") -> list[Finding]:
+        """Stage one unit's pieces; once there was an error that ends the run, only listen. Says what is left out here."""
         self.report.extend(result.findings)
         self.report.images += result.images
         self.report.instances += result.instances
+        left_out: list[Finding] = []
         for piece in result.pieces:
-            if not self._collides(piece.key, source) and not (stop_at_error and self.report.failed):
-                self._append(piece)
+            wrong = self._collision(piece.key, source)
+            if wrong is None and not (stop_at_error and self.report.failed):
+                wrong = self._append(piece)
+            if wrong is not None:
+                self.report.add(wrong)
+                left_out.append(wrong)
+        return left_out
 
-    def _append(self, piece: Piece) -> None:
+    def _append(self, piece: Piece) -> Finding | None:
         assert self._stage is not None  # noqa: S101 - only end() and abort() take it away
         try:
             for path, data in piece.blobs:
                 self._stage.put(path, data)
             self.writer.append(piece, self.report.add)
         except DataError as error:
-            self.report.add(as_finding(error))
-            return
+            return as_finding(error)
         self.report.images_written += 1
         self.report.instances_written += piece.instances
+        return None
 
-    def _collides(self, key: str, source: str) -> bool:
-        """Whether an image of that name came before; it is noted, and the later one left out."""
+    def _collision(self, key: str, source: str) -> Finding | None:
+        """The error where an image of that name came before; the later one is left out."""
         if not key or key not in self._keys:
             self._keys[key] = source
-            return False
+            return None
         first = self._keys[key]
         both = f"one of {first}, one of {source}" if first != source else f"both of {source}" if source else "twice"
         text = f"two images would be named {key!r} in the target ({both})"
         fix = "give them different names with --name '{source}/{name}' or '{split}/{name}'"
-        self.report.add(Finding("name-collision", Weight.ERROR, text, Where(image=key), fix=fix))
-        return True
+        return Finding("name-collision", Weight.ERROR, text, Where(image=key), fix=fix)
 
     def end(self, on_loss: OnLoss, on_error: OnError) -> None:
         """Judge, then commit or raise."""
@@ -127,6 +144,9 @@ class Sink:
         if report.lossy and on_loss == "fail":
             text = "nothing was written: data would be lost, and --on-loss fail forbids it"
             raise LossError(text, report=report, fix="see the findings, or convert with --on-loss warn")
+        if not report.images_written:
+            text = "the target holds nothing: of no image there was anything that it can hold"
+            report.add(Finding("target-empty", Weight.WARNING, text, fix="check that this is what you want"))
         assert self._stage is not None  # noqa: S101
         self._stage.commit()
         self._stage = None
@@ -164,14 +184,17 @@ def open_sink(
     place = Target(path, writer.layout(path))
     if place.stdout and place.layout != "file":
         raise UsageError(f"{fmt.name} is a {place.layout} and cannot go to standard output")
-    _guard(place, fmt, sources, overwrite=overwrite)
+    if not place.stdout:
+        with explained(path):
+            repair(path)
+            _guard(place, fmt, sources, overwrite=overwrite)
     return Sink(writer, labels, place, report, overwrite=overwrite)
 
 
 def _guard(target: Target, fmt: Format, sources: Sequence[Path], *, overwrite: bool) -> None:
     """Never replace a source, or a folder that is no such data set."""
     path, where = target.path, Where(path=str(target.path))
-    if target.stdout or not path.exists():
+    if not os.path.lexists(path):
         return
     if not overwrite:
         fix = "choose another name or replace it with --overwrite"

@@ -15,12 +15,23 @@ from typing import Any
 
 from maskconv import registry
 from maskconv.change import Change, check_known, unify
-from maskconv.errors import FormatError, SourceError, UsageError
-from maskconv.finding import Report, Where
-from maskconv.model import LabelMap
+from maskconv.errors import DataError, FormatError, SourceError, UsageError
+from maskconv.finding import Note, Report, Where, as_finding
+from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Format, Head, Reader
 
-__all__ = ["PathLike", "Source", "expand", "open_all", "reading", "spooled"]
+__all__ = [
+    "PathLike",
+    "Source",
+    "expand",
+    "head_of",
+    "images_of",
+    "open_all",
+    "readable",
+    "reading",
+    "spooled",
+    "units_of",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -69,11 +80,52 @@ def reading(
             fix = f"check it with: maskconv validate {path}"
             raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
         reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
-        reader.open()
+        with readable(path):
+            reader.open()
         try:
             yield reader
         finally:
             reader.close()
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn an OSError (no permission, a folder where a file was expected, gone) into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: OSError) -> SourceError:
+    text = f"cannot be read ({error.strerror or error})"
+    fix = "check its permissions, and that it is a source of this format"
+    return SourceError(text, where=Where(path=str(path)), code="source-unreadable", fix=fix)
+
+
+def head_of(reader: Reader[Any, Any], note: Note) -> Head:
+    """The reader's head; where that does not know all labels, all units are scanned for them."""
+    with readable(reader.source):
+        head: Head = reader.head(note)
+        if not head.complete:
+            for unit in reader.units(lambda _: None):
+                head = head.merge(reader.scan(unit))
+        return head
+
+
+def units_of(reader: Reader[Any, Any], note: Note) -> Iterator[Any]:
+    with readable(reader.source):
+        yield from reader.units(note)
+
+
+def images_of(reader: Reader[Any, Any], unit: Any, head: Head, note: Note) -> Iterator[AnnotatedImage]:
+    """A unit's images; what of it cannot be decoded or read is an error that is noted."""
+    try:
+        yield from reader.decode(unit, head, note)
+    except DataError as error:
+        note(as_finding(error))
+    except OSError as error:
+        note(as_finding(unreadable(reader.source, error)))
 
 
 def expand(given: PathLike | Sequence[PathLike]) -> list[PathLike]:
@@ -96,9 +148,9 @@ def expand(given: PathLike | Sequence[PathLike]) -> list[PathLike]:
 
 def _matches(one: PathLike) -> list[PathLike]:
     text = os.fspath(one)
-    if text == "-" or (Path(text).exists() and not Path(text).is_dir()):
+    if text == "-" or os.path.isfile(text):
         return [one]
-    if Path(text).is_dir():
+    if os.path.isdir(text):
         return _within(Path(text)) or [one]
     if not glob.has_magic(text):
         return [one]
@@ -143,7 +195,7 @@ def open_all(
     """All sources open, with their changes, and the one label map of all after those."""
     with ExitStack() as stack:
         readers = [stack.enter_context(reading(path, from_, options, report)) for path in paths]
-        heads: list[Head] = [reader.head(report.add) for reader in readers]
+        heads = [head_of(reader, report.add) for reader in readers]
         check_known(change.rules, change.only, [name for head in heads for name in head.labels.names])
         changes = [Change(change.rules, change.only, change.name, name) for name in names(paths)]
         labels = unify(each.labels(head.labels) for each, head in zip(changes, heads, strict=True))

@@ -25,7 +25,7 @@ from maskconv.finding import Where
 from maskconv.plugin import Target
 from maskconv.store import unsafe
 
-__all__ = ["Stage", "repair"]
+__all__ = ["Stage", "explained", "repair"]
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold: same input, same bytes
 
@@ -46,7 +46,7 @@ class Stage:
         self._main: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
         self._lock = -1
-        with self._explained():
+        with explained(target.path):
             if target.stdout:
                 self.folder = Path(tempfile.mkdtemp(prefix="maskconv-"))
             else:
@@ -98,7 +98,7 @@ class Stage:
         if path.exists() and any(p.suffix != ".png" for p in path.rglob("*") if not p.is_dir()):
             fix = "choose another folder"
             raise TargetError("the folder for the masks holds other files, too", where=where, fix=fix)
-        with self._explained():
+        with explained(self.target.path):
             path = _settled(path)
             staged = self.folder / f"side-{len(self._moves)}"
             there = next(parent for parent in path.parents if parent.exists())
@@ -114,7 +114,7 @@ class Stage:
 
     def write(self, rows: bytes) -> None:
         """Append to the main file."""
-        with self._explained():
+        with explained(self.target.path):
             assert self._main is not None, "only a single-file target has rows"  # noqa: S101
             self._main.write(rows)
 
@@ -132,7 +132,7 @@ class Stage:
                 text, where=Where(path=str(self.target.path)), code="name-collision", fix="rename one of them"
             )
         self._seen.add(path)
-        with self._explained():
+        with explained(self.target.path):
             if self._zip is not None:
                 info = zipfile.ZipInfo(path, _EPOCH)
                 info.external_attr = 0o644 << 16
@@ -146,7 +146,7 @@ class Stage:
 
     def commit(self) -> None:
         """Make the target appear: all of it, or, on an error, none."""
-        with self._explained():
+        with explained(self.target.path):
             self._finish_files()
             if self.target.stdout:
                 with (self.folder / "main").open("rb") as file:
@@ -201,15 +201,16 @@ class Stage:
             os.close(self._lock)
             self._lock = -1
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn an OSError (disk full, read-only, no permission, name too long) into one sentence."""
-        try:
-            yield
-        except OSError as error:
-            where = Where(path=str(self.target.path))
-            text = f"cannot be written ({error.strerror or error})"
-            raise TargetError(text, where=where, code="target-unwritable", fix="check space and permissions") from error
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an OSError (disk full, read-only, no permission, name too long) into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        text = f"cannot be written ({error.strerror or error})"
+        fix = "check space and permissions"
+        raise TargetError(text, where=Where(path=str(path)), code="target-unwritable", fix=fix) from error
 
 
 def repair(path: Path) -> None:

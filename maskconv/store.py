@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import threading
 import zipfile
 import zlib
@@ -143,7 +144,7 @@ class ZipStore(Store):
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, UnicodeDecodeError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             text = f"is not a readable zip ({error})"
             where = Where(path=str(self.path))
             raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
