@@ -49,7 +49,7 @@ def _painted(image: AnnotatedImage, shape: Shape, where: Where) -> Mask:
         if isinstance(shape, tuple) and all(_native(polygon) for polygon in shape):
             fix += ", or keep the polygons: --to-shape polygon"
         text = "this shape must be painted, and the image's size is not known"
-        raise DataError(text, where=where, code="size-unknown", fix=fix)
+        raise DataError(text, where=where, code="image-size-unknown", fix=fix)
     return geometry.shape_mask(shape, image.width, image.height)
 
 

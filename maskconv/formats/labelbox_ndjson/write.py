@@ -157,7 +157,7 @@ def _held(image: AnnotatedImage, plan: Plan, note: Note) -> list[Item]:
             continue
         if not (len(shape.starts) if isinstance(shape, Mask) else isinstance(shape, Box) or shape):
             text = "an instance without pixels cannot be imported: it was left out"
-            note(Finding("empty-instance-dropped", Weight.DATA, text, Where(annotation=number), unit="instances"))
+            note(Finding("instance-empty", Weight.DATA, text, Where(annotation=number), unit="instances"))
         else:
             found.append(Item(number, annotation, shape, kind, tool))
     return found
