@@ -120,7 +120,7 @@ def images(draw: Any, labels: tuple[str, ...] = ("cat", "dog"), name: st.SearchS
 
 @st.composite
 def data_sets(draw: Any) -> tuple[LabelMap, tuple[AnnotatedImage, ...]]:
-    """A label map, and images with different names that use its labels."""
+    """A label map, and some images with different names that use its labels."""
     labels = draw(LABEL_MAPS)
-    found = draw(st.lists(images(labels.names), max_size=4, unique_by=lambda i: (i.split, i.name)))
+    found = draw(st.lists(images(labels.names), min_size=1, max_size=4, unique_by=lambda i: (i.split, i.name)))
     return labels, tuple(found)

@@ -6,6 +6,7 @@ The first line is ``{"maskconv": 1, "labels": [...]}``, then one AnnotatedImage 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,14 +30,17 @@ class McvReader(Reader[Unit, Head]):
             first = file.readline()
         try:
             facts = orjson.loads(first)
-            version, labels = facts["maskconv"], LabelMap(labels=facts["labels"])
+            version = facts["maskconv"]
+            if version != VERSION:
+                text = f"this is version {version} of the format; this maskconv reads version {VERSION}"
+                raise SourceError(text, where=self._where(1), fix="use the maskconv that wrote it")
+            return Head(LabelMap(labels=facts["labels"]))
+        except ValidationError as error:
+            text, fix = f"the label map is wrong: {_reason(error)}", "write it again with maskconv"
+            raise SourceError(text, where=self._where(1), fix=fix) from error
         except (ValueError, KeyError, TypeError) as error:
             text = 'the first line is not {"maskconv": 1, "labels": [...]}'
             raise SourceError(text, where=self._where(1), fix="write it again with maskconv") from error
-        if version != VERSION:
-            text = f"this is version {version} of the format; this maskconv reads version {VERSION}"
-            raise SourceError(text, where=self._where(1), fix="use the maskconv that wrote it")
-        return Head(labels)
 
     def units(self, note: Note) -> Iterator[Unit]:
         del note
@@ -56,9 +60,7 @@ class McvReader(Reader[Unit, Head]):
         try:
             yield AnnotatedImage.model_validate(orjson.loads(line))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            text = f"this is no image of the format: {place or 'line'}: {first['msg']}"
+            text = f"this is no image of the format: {_reason(error)}"
             raise DataError(text, where=self._where(number), fix="write it again with maskconv") from error
         except orjson.JSONDecodeError as error:
             text = f"this is no JSON ({error})"
@@ -78,7 +80,14 @@ class McvWriter(Writer[LabelMap]):
 
     def encode(self, image: AnnotatedImage, plan: LabelMap, note: Note) -> Piece:
         del plan, note
-        return Piece(_line(image.model_dump(mode="json", exclude_defaults=True)), instances=len(image.annotations))
+        try:
+            for attributes in (image.attributes, *(a.attributes for a in image.annotations)):
+                if attributes:  # what comes next would write NaN as null and a set as a list
+                    json.dumps(attributes, allow_nan=False)
+            return Piece(_line(image.model_dump(mode="json", exclude_defaults=True)), instances=len(image.annotations))
+        except (TypeError, ValueError) as error:  # an attribute of a kind JSON has not, half a character
+            text = f"it holds a value that JSON cannot hold ({error})"
+            raise DataError(text, where=Where(image=image.name), fix="use text, numbers, lists and mappings") from error
 
     def begin(self, stage: Stage, plan: LabelMap) -> None:
         self._stage = stage
@@ -88,6 +97,11 @@ class McvWriter(Writer[LabelMap]):
     def append(self, piece: Piece, note: Note) -> None:
         del note
         self._stage.write(piece.rows)
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'line'}: {first['msg']}"
 
 
 def _line(value: dict[str, Any]) -> bytes:
