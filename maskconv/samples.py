@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,16 @@ def _polygon_samples(feature: Feature, rule: PixelRule) -> tuple[tuple[Polygon, 
     return ((outer,), (Polygon(exterior=ring(6, 5, 9, 8), rule=rule),))
 
 
-def sample(feature: Feature, carrier: Feature = Feature.MASKS, rule: PixelRule = PixelRule.EDGE) -> Sample:
-    """Images that have the feature, their shapes being ``carrier``: MASKS, POLYGONS (of that rule), or BOXES."""
+def sample(
+    feature: Feature,
+    carrier: Feature = Feature.MASKS,
+    rule: PixelRule = PixelRule.EDGE,
+    values: Mapping[str, Any] | None = None,
+) -> Sample:
+    """Images that have the feature, their shapes being ``carrier``: MASKS, POLYGONS (of that rule), or BOXES.
+
+    ``values`` are an annotation's facts to take for it, instead of common ones.
+    """
     carrier = feature if feature in {Feature.MASKS, Feature.POLYGONS, Feature.BOXES} else carrier
     plain: Any = {
         Feature.MASKS: block(1, 1, 9, 7, [(1, 1, 4, 3)]),
@@ -81,7 +89,7 @@ def sample(feature: Feature, carrier: Feature = Feature.MASKS, rule: PixelRule =
     shapes: tuple[Any, ...] = (plain,)
     if feature in SHAPED:
         shapes = SHAPED[feature] if carrier is Feature.MASKS else _polygon_samples(feature, rule)
-    extra = _ANNOTATION_SAMPLES.get(feature, {})
+    extra = values or _ANNOTATION_SAMPLES.get(feature, {})
     told = [Annotation(label="dog", shape=shape, **extra) for shape in shapes]
     labels = LabelMap(labels=_LABEL_SAMPLES.get(feature, LABELS.labels))
     other = image("plain", Annotation(label="cat", shape=plain), split="train" if feature is Feature.SPLITS else None)
@@ -107,8 +115,7 @@ def awkward() -> Sample:
     }
     images = [image(name, *(Annotation(label="cat", shape=s) for s in found)) for name, found in shapes.items()]
     unknown = image("no size", Annotation(label="dog", shape=(outside,)), width=None, height=None)
-    stray = image("stray", Annotation(label="not in the map", shape=block(1, 1, 5, 5)))
-    return LABELS, (*images, unknown, stray)
+    return LABELS, (*images, unknown)
 
 
 def crowded(count: int = 21) -> Sample:
@@ -138,6 +145,8 @@ def view(feature: Feature, labels: LabelMap, images: Sequence[AnnotatedImage]) -
         return sorted((i.name, _facts(i, _IMAGE_SAMPLES[feature])) for i in images)
     if feature is Feature.IMAGE_SIZE:
         return sorted((i.name, i.width, i.height) for i in images)
+    if feature is Feature.INSTANCE_IDS:  # a reader may make some up where there were none
+        images = [i for i in images if i.name != "plain"]
     names = ("label", *_ANNOTATION_SAMPLES.get(feature, ("shape",)))
     return sorted((i.name, [_facts(a, names) for a in i.annotations]) for i in images)
 

@@ -8,19 +8,26 @@ from typing import Any
 import pytest
 
 from maskconv import registry
-from maskconv.model import PixelRule
+from maskconv.model import Feature, PixelRule
 from maskconv.testing import FormatContract
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 
+LABELBOX: dict[str, Any] = {
+    "rule": PixelRule.CENTRE_TRUNC,
+    "spared": {
+        Feature.INSTANCE_IDS: {"id": "2b9dd4a7-4b0b-4c8e-9f4e-0d7c1a5b6e11"},
+        Feature.ATTRIBUTES: {"attributes": {"customMetrics": [{"name": "iou", "value": 0.5}]}},
+    },
+}
 # The ways a format is written that are worth a run of their own; every format has at least one.
 WAYS: dict[str, list[dict[str, Any]]] = {
     "cvat-mask": [{}, {"write_options": {"png": "palette"}}],
     "labelbox-ndjson": [
-        {"rule": PixelRule.CENTRE_TRUNC},
-        {"rule": PixelRule.CENTRE_TRUNC, "write_options": {"masks": "files"}},
-        {"rule": PixelRule.CENTRE_TRUNC, "write_options": {"masks": "composite"}},
-        {"rule": PixelRule.CENTRE_TRUNC, "write_options": {"shape": "polygon"}},
+        LABELBOX,
+        LABELBOX | {"write_options": {"masks": "files"}},
+        LABELBOX | {"write_options": {"masks": "composite"}},
+        LABELBOX | {"write_options": {"shape": "polygon"}},
     ],
     "labelmap": [{}],
     "mcv": [{}],
