@@ -50,107 +50,155 @@ class Pair:
         return self.classes.map.width, self.classes.map.height
 
 
+@dataclass(frozen=True)
+class Read:
+    """A class mask by codes, one a run. ``empty`` is the code that means no class where there is no instance (-1: none)."""
+
+    map: RunMap
+    codes: Codes
+    empty: int
+
+
 def from_pair(pair: Pair, note: Note, *, split_mixed: bool) -> Found:
     """The instances that an instance mask separates and a class mask names."""
     other = (pair.objects.map.width, pair.objects.map.height)
     if other != pair.size:
         text = "the class mask has {}x{} pixels, the instance mask {}x{}".format(*pair.size, *other)
-        raise DataError(text, where=pair.class_where, code="cvat-size-mismatch", fix="export both masks again")
-    codes = class_codes(pair.classes, pair.table, pair.class_where, note)
+        fix = "export both masks again at the picture's size (CVAT: operands could not be broadcast together)"
+        raise DataError(text, where=pair.class_where, code="cvat-size-mismatch", fix=fix)
+    classes = read_classes(pair.classes, pair.table, pair.class_where, note)
     indices = _indices(pair, note)
-    found = _plain(pair, codes, indices)
+    found = _plain(pair, classes, indices)
     if found is None:
-        found = _involved(pair, codes, indices, note, split_mixed=split_mixed)
+        found = _involved(pair, classes, indices, note, split_mixed=split_mixed)
     _note_background(found, pair.table, pair.class_where, note)
     return found
 
 
-def class_codes(mask: MaskPng, table: Table, where: Where, note: Note) -> Codes:
+def read_classes(mask: MaskPng, table: Table, where: Where, note: Note) -> Read:
     """The label code of each run of a class mask. Raises DataError for a colour or index that no label declares."""
     _note_kind(mask, "class", where, note)
-    codes = table.codes(mask)
-    wrong = np.flatnonzero(codes == UNDECLARED)
-    if len(wrong):
-        raise _undeclared(mask, wrong, table, where)
-    if mask.kind is Kind.GRAY and mask.depth == 8 and len(table.names) <= VOID_INDEX:
-        _refuse_binary(mask, where)
-    return codes
+    codes, by_index = table.codes(mask)
+    highest = int(codes.max())
+    if highest == UNDECLARED:
+        raise _undeclared(mask, codes == UNDECLARED, table, where, by_index=by_index)
+    if highest == VOID:
+        if mask.kind is Kind.GRAY and mask.depth == 8:
+            _refuse_binary(mask, where)
+        _note_void(mask, codes, where, note, by_index=by_index)
+    if by_index and mask.kind is Kind.PALETTE:
+        text = "the palette has other colours than the label map (CVAT: Undeclared color); its indices are read as lines here"
+        fix = "for an upload, convert it to cvat-mask, or give labelmap.txt the palette's colours"
+        note(Finding("cvat-palette-index", Weight.WARNING, text, where, fix=fix))
+    return Read(mask.map, codes, 0 if by_index and table.background < 0 else table.background)
 
 
-def _undeclared(mask: MaskPng, wrong: NDArray[np.intp], table: Table, where: Where) -> DataError:
-    values = mask.map.values[wrong]
-    x, y = _pixel(mask.map.starts[wrong[0]], mask.map.width)
-    count, pixels = len(np.unique(values)), int(mask.map.lengths[wrong].sum())
-    more = f" ({count} such values, {pixels:,} pixels in all)" if count > 1 else f" ({pixels:,} pixels)"
-    if mask.kind is Kind.RGB:
-        text = f"the colour {color_text(int(values[0]))} at x={x}, y={y} is in no line of the label map{more}"
-        fix = "add a label with that colour to labelmap.txt, or export the mask again without resizing or JPEG"
-        return DataError(text, where=where, code="cvat-color-undeclared", fix=fix)
-    text = f"the index {values[0]} at x={x}, y={y} has no line in the label map, which has {len(table.names)}{more}"
-    fix = "line numbers are class indices, from 0; add the missing lines to labelmap.txt"
-    return DataError(text, where=where, code="cvat-index-undeclared", fix=fix)
+def _undeclared(mask: MaskPng, wrong: NDArray[np.bool_], table: Table, where: Where, *, by_index: bool) -> DataError:
+    values, lengths = mask.map.values[wrong], mask.map.lengths[wrong]
+    x, y = _pixel(mask.map.starts[wrong][0], mask.map.width)
+    count, pixels = len(np.unique(values)), int(lengths.sum())
+    more = f" ({count:,} such values, {pixels:,} pixels in all)" if count > 1 else f" ({pixels:,} pixels)"
+    if by_index:
+        text = f"the index {values[0]} at x={x}, y={y} has no line in the label map of {len(table.names)} labels{more}"
+        fix = "class indices are line numbers, from 0: add the missing lines to labelmap.txt"
+        return DataError(text, where=where, code="cvat-index-undeclared", fix=fix)
+    colors = values if mask.palette is None else png.pack(mask.palette)[values]
+    text = f"the colour {color_text(int(colors[0]))} at x={x}, y={y} is in no line of the label map{more}"
+    fix = "add a label of that colour to labelmap.txt, or export the mask again without resizing or JPEG"
+    if (table.color_codes(png.pack(png.unpack(colors)[:, ::-1])) < BLACK).all():
+        fix = "red and blue are swapped: write the mask again as RGB, not BGR"
+    return DataError(text, where=where, code="cvat-color-undeclared", fix=fix)
 
 
 def _refuse_binary(mask: MaskPng, where: Where) -> None:
     """Gray 0 and 255 alone is a binary mask, not one class and a void border."""
     values = mask.map.values
-    if bool((values == VOID_INDEX).any()) and not ((values != 0) & (values != VOID_INDEX)).any():
-        text = "the class mask is gray with only 0 and 255, a binary mask; 255 is no line of the label map"
-        fix = "write the label's index (its line, from 0) in place of 255"
+    if not ((values != 0) & (values != VOID_INDEX)).any():
+        text = "the class mask is a binary one, gray 0 and 255, and 255 is no line of the label map"
+        fix = "write the label's index (its line, from 0) in place of 255 (CVAT: Undeclared label '255')"
         raise DataError(text, where=where, code="cvat-binary-mask", fix=fix)
 
 
+def _note_void(mask: MaskPng, codes: Codes, where: Where, note: Note, *, by_index: bool) -> None:
+    void = codes == VOID
+    x, y = _pixel(mask.map.starts[void][0], mask.map.width)
+    which, cvat = ("255", "Undeclared label '255'") if by_index else ("VOC's border colour", "Undeclared color")
+    text = f"pixels are void ({which}), the first at x={x}, y={y}; CVAT refuses them ({cvat})"
+    fix = "for an upload, convert it to cvat-mask, which leaves them out"
+    note(Finding("cvat-void", Weight.WARNING, text, where, int(mask.map.lengths[void].sum()), "pixels", fix))
+
+
 def _note_kind(mask: MaskPng, which: str, where: Where, note: Note) -> None:
-    """What CVAT makes of PNGs that are not 8-bit gray, palette or RGB."""
+    """What CVAT makes of gray PNGs that are not of 8 bits, or have alpha."""
+    if mask.kind is not Kind.GRAY:
+        return
     odd = ""
     if mask.alpha:
-        odd = "an alpha channel, which CVAT takes for colours (undeclared) or drops"
+        odd = "gray with an alpha channel, which CVAT takes for colours (Undeclared color)"
     elif mask.depth == 16 and mask.map.values.max() > HIGHEST:
-        odd = "16-bit values above 255, of which CVAT keeps the lower 8 bits: instances merge"
-    elif mask.depth < 8 and mask.kind is Kind.GRAY:
-        odd = f"{mask.depth}-bit gray, which CVAT stretches to 0..255: Undeclared label '255'"
+        odd = "16-bit gray with values above 255, of which CVAT keeps the lower 8 bits: instances merge or vanish"
+    elif mask.depth < 8:
+        odd = f"{mask.depth}-bit gray, which CVAT stretches to 0..255 (Undeclared label '255')"
     if odd:
-        text = f"the {which} mask has {odd}; it is read by its own values here"
-        note(Finding("cvat-png-kind", Weight.WARNING, text, where, fix="before an upload, convert it to cvat-mask"))
+        text = f"the {which} mask is {odd}; it is read by its own values here"
+        note(Finding("cvat-png-kind", Weight.WARNING, text, where, fix="for an upload, convert it to cvat-mask"))
 
 
 def _indices(pair: Pair, note: Note) -> NDArray[Any]:
-    """The instance index of each run of the instance mask: VOC's colour number, or the gray value or palette index."""
+    """The instance index of each run of the instance mask: VOC's colour number, or the gray value."""
     mask = pair.objects
     _note_kind(mask, "instance", pair.object_where, note)
-    if mask.kind is not Kind.RGB:
-        return mask.map.values
-    indices = png.voc_index(mask.map.values)
-    highest = int(indices.max())
-    if highest > HIGHEST:
-        color = color_text(int(mask.map.values[indices.argmax()]))
-        text = f"the instance colour {color} is not among the 255 that CVAT's importer knows; it is read here"
-        fix = "for an upload, convert it to cvat-mask, which numbers the instances anew"
-        note(Finding("cvat-instance-color", Weight.WARNING, text, pair.object_where, fix=fix))
+    indices = mask.map.values
+    if mask.kind is Kind.RGB:
+        indices = png.voc_index(indices)
+        _note_color(int(indices.max()), pair, note)
+    elif mask.palette is not None:
+        used = np.flatnonzero(np.bincount(indices))
+        by_color = png.voc_index(png.pack(mask.palette))
+        _note_color(int(by_color[used].max()), pair, note)
+        indices = _entries(by_color, used)[indices]
+    if not indices.any():
+        text = "the instance mask shows no instance; older versions of CVAT fail on it (zero-size array)"
+        fix = "for an upload, remove both masks and keep the list's line"
+        note(Finding("cvat-empty-mask", Weight.WARNING, text, pair.object_where, fix=fix))
     return indices
 
 
-def _plain(pair: Pair, codes: Codes, indices: NDArray[Any]) -> Found | None:
-    """The common case, without looking at a pixel twice: each instance in one class, all else background, no void."""
-    image = pair.objects.map
-    at, broken = runs.uniform(RunMap(*pair.size, pair.classes.map.starts, codes), image.starts, image.lengths)
-    if broken.any() or int(codes.max()) == VOID or VOID_INDEX in indices:
+def _entries(by_color: NDArray[Any], used: NDArray[np.intp]) -> NDArray[Any]:
+    """The instance index of each palette entry: by its colour where all are VOC's, as CVAT does; else its place. Then, too,
+    black is the background; where it is not used, entry 0 is."""
+    known = by_color[used]
+    by_place = known.max() > HIGHEST and (by_color[0] == 0 or known.all())
+    return np.arange(len(by_color), dtype=np.uint32) if by_place else by_color
+
+
+def _note_color(highest: int, pair: Pair, note: Note) -> None:
+    if highest > HIGHEST:
+        color = color_text(int(png.voc_packed(highest)))
+        text = f"the instance colour {color} is none of the 256 that CVAT's importer knows (Undeclared color)"
+        fix = "it is read here; for an upload, convert it to cvat-mask, which numbers the instances anew"
+        note(Finding("cvat-instance-color", Weight.WARNING, text, pair.object_where, fix=fix))
+
+
+def _plain(pair: Pair, classes: Read, indices: NDArray[Any]) -> Found | None:
+    """The common case, without looking at a pixel twice: each instance in one class, all else empty, no void."""
+    highest, code = int(indices.max()), classes.codes
+    if highest > 0xFFFF or int(code.max()) == VOID or (indices == VOID_INDEX).any():
         return None
+    image, (width, height) = pair.objects.map, pair.size
+    lengths = image.lengths
+    at, broken = runs.uniform(RunMap(width, height, classes.map.starts, code), image.starts, lengths)
     outside = at[indices == 0]
-    if ((outside != pair.table.background) & (outside != BLACK)).any():
-        return None
-    highest = int(indices.max())
-    if highest > 0xFFFF:
+    if broken.any() or ((outside != classes.empty) & (outside != BLACK)).any():
         return None
     class_of = np.zeros(highest + 1, np.uint16)
     class_of[indices] = at
     if (class_of[indices] != at).any():
         return None
-    found, shapes = runs.group(image.starts, image.lengths, indices, skip=0)
+    found, shapes = runs.group(image.starts, lengths, indices, skip=0)
     of = class_of[found].tolist()
     if BLACK in of:
         return None
-    width, height = pair.size
     return Found(width, height, of, found.tolist(), [_mask(width, height, shape) for shape in shapes], whole=True)
 
 
@@ -158,17 +206,17 @@ def _mask(width: int, height: int, shape: Runs) -> Mask:
     return Mask.unchecked(width=width, height=height, starts=shape[0], lengths=shape[1])
 
 
-def _involved(pair: Pair, codes: Codes, indices: NDArray[Any], note: Note, *, split_mixed: bool) -> Found:
+def _involved(pair: Pair, classes: Read, indices: NDArray[Any], note: Note, *, split_mixed: bool) -> Found:
     """Void pixels, classes without instances, instances over several classes: everything measured and named."""
     image, table, (width, height) = pair.objects.map, pair.table, pair.size
     a = RunMap(width, height, image.starts, indices.astype(np.uint32))
-    b = RunMap(width, height, pair.classes.map.starts, codes)
+    b = RunMap(width, height, classes.map.starts, classes.codes)
     starts, lengths, index, code = runs.crossing(a, b)
-    empty = (code == table.background) | (code == BLACK)
+    empty = (code == classes.empty) | (code == BLACK)
     void = (code == VOID) | ((index == VOID_INDEX) & (empty | (code == table.void_label)))
     void |= (index == 0) & (code == table.void_label) & (table.void_label >= 0)
     inside = void & (index != 0) & (index != VOID_INDEX)
-    _note_void(pair, starts, lengths, inside, note)
+    _note_void_instance(pair, starts, lengths, inside, note)
     _note_stray(pair, starts, lengths, code, (index == 0) & ~void & ~empty, note)
     _refuse_black(pair, starts, (index != 0) & ~void & (code == BLACK))
     live = (index != 0) & ~void
@@ -207,7 +255,7 @@ def _note_mixed(pair: Pair, number: int, areas: dict[str, int], note: Note, *, s
     note(Finding("cvat-mixed", Weight.ERROR, text, pair.object_where, 1, "instances", fix))
 
 
-def _note_void(pair: Pair, starts: Ints, lengths: Ints, inside: NDArray[np.bool_], note: Note) -> None:
+def _note_void_instance(pair: Pair, starts: Ints, lengths: Ints, inside: NDArray[np.bool_], note: Note) -> None:
     if inside.any():
         x, y = _pixel(starts[inside][0], pair.size[0])
         text = f"pixels of instances are void in the class mask, the first at x={x}, y={y}; they count as void"
@@ -237,8 +285,10 @@ def _note_background(found: Found, table: Table, where: Where, note: Note) -> No
     count = found.codes.count(table.background)
     if count:
         name = table.names[table.background]
-        text = f"instances are labelled {name!r}; they are kept, but CVAT refuses them on import (label not registered)"
-        fix = "for an upload, give them another label"
+        text = (
+            f"instances are labelled {name!r}; they are kept, but CVAT refuses them: Label {name!r} is not registered"
+        )
+        fix = "for an upload, give them another label, or make a label of that name in the task"
         note(Finding("cvat-background-instance", Weight.WARNING, text, where, count, "instances", fix))
 
 
@@ -247,7 +297,7 @@ def from_classes(mask: MaskPng, table: Table, where: Where, note: Note, *, by_cl
 
     The background is never an instance. Order: by first pixel.
     """
-    codes = class_codes(mask, table, where, note)
+    codes = read_classes(mask, table, where, note).codes
     image, width, height = mask.map, mask.map.width, mask.map.height
     void = (codes == VOID) | ((codes == table.void_label) & (table.void_label >= 0))
     live = ~void & (codes != BLACK) & (codes != table.background)

@@ -14,7 +14,8 @@ from maskconv.store import Entry, Store, unsafe
 CLASS_FOLDERS = frozenset({"SegmentationClass", "SegmentationClassPNG"})
 OBJECT_FOLDERS = frozenset({"SegmentationObject", "SegmentationObjectPNG"})
 LABELMAP, META = "labelmap.txt", "dataset_meta.json"
-_DEEPEST = 4  # CVAT looks for the data set no deeper
+DEFAULT_SUBSET = "default"  # CVAT's name for no subset
+_DEEPEST = 3  # Datumaro looks for the data set no deeper
 
 
 class Item(NamedTuple):
@@ -25,7 +26,7 @@ class Item(NamedTuple):
     table: int
     classes: Entry | None
     objects: Entry | None
-    picture: str
+    picture: Entry | None
 
 
 class Listed(NamedTuple):
@@ -46,8 +47,9 @@ class Root:
     table: int = 0
     classes: dict[str, Entry] = field(default_factory=dict)
     objects: dict[str, Entry] = field(default_factory=dict)
-    pictures: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, Entry] = field(default_factory=dict)
     lists: list[Entry] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)  # the names of its mask folders
 
 
 @dataclass
@@ -64,8 +66,8 @@ def survey(store: Store, note: Note) -> Layout:
     maps: dict[str, Entry] = {}
     for entry in store.entries():
         parts = entry.name.split("/")
-        if any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX":
-            continue
+        if parts[0] == "__MACOSX" or parts[-1].startswith("._"):
+            continue  # what macOS packs beside the files
         if parts[-1] in (LABELMAP, META):
             folder = posixpath.dirname(entry.name)
             if parts[-1] == META or folder not in maps or not maps[folder].name.endswith(META):
@@ -74,11 +76,15 @@ def survey(store: Store, note: Note) -> Layout:
         _sort(entry, parts, roots, store, note)
     found = [root for root in roots.values() if root.classes or root.objects or root.lists]
     _prefix(found)
-    return Layout(found, maps)
+    layout = Layout(found, maps)
+    _note_places(layout, store, note)
+    return layout
 
 
 def _sort(entry: Entry, parts: list[str], roots: dict[str, Root], store: Store, note: Note) -> None:
     for depth, part in enumerate(parts[:-1]):
+        if part.startswith("."):
+            return  # a version control's or editor's folder; behind the known folders it is a part of the item's name
         known = part in CLASS_FOLDERS or part in OBJECT_FOLDERS or part in ("JPEGImages", "ImageSets")
         if not known:
             continue
@@ -91,6 +97,7 @@ def _sort(entry: Entry, parts: list[str], roots: dict[str, Root], store: Store, 
             if parts[depth + 1 : -1] == ["Segmentation"] and rest.lower().endswith(".txt"):
                 root.lists.append(entry)
         else:
+            root.folders.add(part)
             _mask(root.classes if part in CLASS_FOLDERS else root.objects, rest, entry, store, note)
         return
 
@@ -100,11 +107,12 @@ def _picture(root: Root, rest: str, entry: Entry, store: Store, note: Note) -> N
     if suffix.lower() not in PICTURE_SUFFIXES:
         return
     if name in root.pictures:
-        text = f"{entry.name} and {root.pictures[name]} differ only in the extension: both belong to item {name!r}"
-        fix = "CVAT would take either; rename or remove one"
+        other = _base(root.pictures[name].name)
+        text = f"this picture and {other} differ only in the extension, and both belong to the item {name!r}"
+        fix = "rename or remove one of them"
         note(Finding("cvat-picture-collision", Weight.ERROR, text, store.where(entry.name), fix=fix))
         return
-    root.pictures[name] = entry.name
+    root.pictures[name] = entry
 
 
 def _mask(masks: dict[str, Entry], rest: str, entry: Entry, store: Store, note: Note) -> None:
@@ -135,17 +143,22 @@ def _prefix(roots: list[Root]) -> None:
         root.prefix = "" if relative == "." else relative + "/"
 
 
-def note_depth(layout: Layout, store: Store, note: Note) -> None:
-    """What keeps CVAT from finding the data set at all."""
-    where = store.where("")
+def _note_places(layout: Layout, store: Store, note: Note) -> None:
+    """What keeps CVAT from finding the data set, or a part of it."""
     if len(layout.roots) > 1:
-        text = f"there are {len(layout.roots)} data sets ({_some(root.path for root in layout.roots)}); CVAT finds none"
-        note(
-            Finding("cvat-roots", Weight.WARNING, text, where, len(layout.roots), "folders", "convert it into one zip")
-        )
-    elif layout.roots and layout.roots[0].path.count("/") >= _DEEPEST:
-        text = f"the data set lies in {layout.roots[0].path}, deeper than the {_DEEPEST} folders that CVAT searches"
-        note(Finding("cvat-roots", Weight.WARNING, text, where, fix="pack it again from that folder"))
+        count, some = len(layout.roots), _some(root.path or "." for root in layout.roots)
+        text = f"there are {count} data sets ({some}); CVAT finds none or mixes them up; they are read as one here"
+        fix = "for an upload, convert it to cvat-mask, which makes one of them"
+        note(Finding("cvat-roots", Weight.WARNING, text, store.where(""), count, "folders", fix))
+    for root in layout.roots:
+        if root.path.count("/") >= _DEEPEST:
+            text = f"the data set lies deeper than the {_DEEPEST} folders that CVAT searches"
+            fix = "for an upload, pack it again from that folder"
+            note(Finding("cvat-roots", Weight.WARNING, text, store.where(root.path), fix=fix))
+        for folder in sorted(root.folders - {"SegmentationClass", "SegmentationObject"}):
+            text = f"CVAT looks for masks in {folder.removesuffix('PNG')}, not in {folder}"
+            where = store.where(posixpath.join(root.path, folder))
+            note(Finding("cvat-folder-name", Weight.WARNING, text, where, fix="for an upload, rename the folder"))
 
 
 def _some(names: Iterable[str]) -> str:
@@ -166,15 +179,19 @@ def items(root: Root, store: Store, note: Note) -> Iterator[Item]:
             seen[listed.name] = listed
             yield _item(root, listed.name, listed.split)
     _note_several(several, seen, store, note)
-    unlisted = sorted(masks - seen.keys())
+    unlisted = sorted(name for name in masks - seen.keys() if not _hidden(name))
     _note_unlisted(root, unlisted, store, note)
     for name in unlisted:
         yield _item(root, name, None)
 
 
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or "/." in name
+
+
 def _item(root: Root, name: str, split: str | None) -> Item:
-    files = root.classes.get(name), root.objects.get(name), root.pictures.get(name, "")
-    return Item(root.prefix + name, split, root.table, *files)
+    files = root.classes.get(name), root.objects.get(name), root.pictures.get(name)
+    return Item(root.prefix + name, None if split == DEFAULT_SUBSET else split, root.table, *files)
 
 
 def _in_order(lists: list[Entry]) -> list[Entry]:
@@ -183,20 +200,25 @@ def _in_order(lists: list[Entry]) -> list[Entry]:
 
 
 def _split(entry: Entry) -> str:
-    return posixpath.splitext(posixpath.basename(entry.name))[0]
+    return posixpath.splitext(_base(entry.name))[0]
+
+
+def _base(name: str) -> str:
+    return posixpath.basename(name)
 
 
 def _note_several(several: list[Listed], seen: dict[str, Listed], store: Store, note: Note) -> None:
     again = [listed for listed in several if listed.split != seen[listed.name].split]
     if again:
         first = again[0]
-        text = f"{len(again)} items are in several lists, such as {first.name!r} in {seen[first.name].member}; each is read once"
-        where = store.where(first.member)
-        note(Finding("cvat-split-several", Weight.INFO, text, where, len(again), "images"))
+        text = f"items are in several lists, such as {first.name!r} in {_base(seen[first.name].member)}, too; each is read once"
+        where = store.where(first.member).at(line=first.line)
+        fix = "to CVAT each is an item for itself: for an upload, keep it in one list"
+        note(Finding("cvat-split-several", Weight.INFO, text, where, len(again), "images", fix))
     twice = [listed for listed in several if listed.split == seen[listed.name].split]
     if twice:
-        text = f"{len(twice)} lines repeat an item, such as {twice[0].name!r} in line {twice[0].line}"
-        where = store.where(twice[0].member)
+        text = f"lines repeat an item of the list, such as {twice[0].name!r}; each item is read once"
+        where = store.where(twice[0].member).at(line=twice[0].line)
         note(Finding("cvat-list-twice", Weight.WARNING, text, where, len(twice), "lines", "remove the repeated lines"))
 
 
@@ -208,7 +230,7 @@ def _note_unlisted(root: Root, unlisted: list[str], store: Store, note: Note) ->
         fix = "for an upload, convert it to cvat-mask, which writes the list"
         note(Finding("cvat-no-lists", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
         return
-    text = f"{len(unlisted)} masks are in no list, such as {unlisted[0]!r}: CVAT ignores them; they are read here"
+    text = f"masks are in no list, such as {unlisted[0]!r}: CVAT ignores them without a word; they are read here"
     fix = "for an upload, add them to a list in ImageSets/Segmentation"
     note(Finding("cvat-unlisted", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
 
@@ -216,47 +238,64 @@ def _note_unlisted(root: Root, unlisted: list[str], store: Store, note: Note) ->
 def read_list(entry: Entry, store: Store, masks: set[str], note: Note) -> Iterator[Listed]:
     """The items of one list, cleaned of what CVAT would stumble over; each such line is noted."""
     split = _split(entry)
-    if "_" in split or not entry.name.endswith(".txt"):
-        text = "CVAT does not find a data set with a list of this name (an underscore, or .TXT)"
-        note(Finding("cvat-split-name", Weight.WARNING, text, store.where(entry.name), fix="rename the list"))
-    for number, line in enumerate(_text(entry, store, note).splitlines(), 1):
-        line = line.strip()  # noqa: PLW2901
+    _note_list_name(entry, split, store, note)
+    for number, raw in enumerate(_lines(entry, store, note), 1):
+        line = raw.strip()
         if not line or line.startswith("#"):
             continue
         where = store.where(entry.name).at(line=number)
         name = _cleaned(line, masks)
-        if reason := unsafe(name):
+        if reason := unsafe(name) or unsafe(line):
             text = f"the item {line!r} {reason}; it is not followed"
-            fix = "remove the line; a name is relative to SegmentationClass"
+            fix = "remove the line, or write the item's name relative to SegmentationClass"
             note(Finding("cvat-list-unsafe", Weight.ERROR, text, where, fix=fix))
             continue
         if name != line:
-            text = f"CVAT reads {line!r} as an item without masks; it is read as {name!r} here"
-            note(Finding("cvat-list-line", Weight.WARNING, text, where, fix=f"write {name}"))
+            text = f"CVAT finds no masks or no frame for the item {line!r}; it is read as {name!r} here"
+            note(Finding("cvat-list-line", Weight.WARNING, text, where, fix=f"for an upload, write {name}"))
         yield Listed(name, split, entry.name, number)
 
 
+def _note_list_name(entry: Entry, split: str, store: Store, note: Note) -> None:
+    if "_" in split:
+        text, fix = "an underscore in its name", split.replace("_", "-") + ".txt"
+    elif not entry.name.endswith(".txt"):
+        text, fix = "a suffix other than .txt", split + ".txt"
+    else:
+        return
+    text = f"CVAT does not see a list with {text}, and without another finds no data set; it is read here"
+    where = store.where(entry.name)
+    note(Finding("cvat-split-name", Weight.WARNING, text, where, fix=f"for an upload, rename it to {fix}"))
+
+
+def _lines(entry: Entry, store: Store, note: Note) -> list[str]:
+    """The lines as Python's text files have them, and so CVAT: only CR and LF end one."""
+    text = _text(entry, store, note)
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def _text(entry: Entry, store: Store, note: Note) -> str:
-    data = store.read(entry)
-    where = store.where(entry.name).at(line=1)
-    if data.startswith(b"\xef\xbb\xbf"):
-        text = "the list begins with a byte order mark, which CVAT takes for a part of the first item's name"
-        note(Finding("cvat-list-line", Weight.WARNING, text, where, fix="save it as UTF-8 without BOM"))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "the list is not UTF-8 (CVAT: UnicodeDecodeError); it is read as Latin-1 here"
-        note(Finding("cvat-list-line", Weight.WARNING, text, where, fix="save it as UTF-8"))
-        return data.decode("latin-1")
+    data, wrong = store.read(entry), ""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text, wrong = data.decode("utf-16", "replace"), "is UTF-16, on which CVAT fails with UnicodeDecodeError"
+    else:
+        if data.startswith(b"\xef\xbb\xbf"):
+            wrong = "begins with a byte order mark, which CVAT takes for a part of the first item's name"
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text, wrong = data.decode("latin-1"), "is not UTF-8 (CVAT: UnicodeDecodeError); it is read as Latin-1 here"
+    if wrong:
+        fix = "for an upload, save it as UTF-8 without BOM"
+        note(Finding("cvat-list-encoding", Weight.WARNING, f"the list {wrong}", store.where(entry.name), fix=fix))
+    return text
 
 
 def _cleaned(line: str, masks: set[str]) -> str:
     """The item that a line means: without quotes, backslashes and a picture's extension, unless a mask is named so."""
-    name = line
-    if name not in masks and len(name) > 2 and name[0] == name[-1] and name[0] in "\"'":
-        name = name[1:-1]
-    if name not in masks:
-        name = name.replace("\\", "/")
-        name = name.removeprefix("./")
+    if line in masks:
+        return line
+    name = line[1:-1] if len(line) > 2 and line[0] == line[-1] and line[0] in "\"'" else line
+    name = posixpath.normpath(name.replace("\\", "/")) if name not in masks else name
     stem, suffix = posixpath.splitext(name)
     return stem if name not in masks and stem and suffix.lower() in PICTURE_SUFFIXES else name

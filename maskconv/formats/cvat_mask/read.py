@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import posixpath
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +57,14 @@ class CvatMaskReader(Reader[Item, CvatHead]):
 
     def head(self, note: Note) -> CvatHead:
         self._layout = layout.survey(self._store, note)
-        layout.note_depth(self._layout, self._store, note)
+        if not self._layout.roots:
+            text = "holds neither SegmentationClass nor ImageSets/Segmentation"
+            fix = "name the folder above them, or the zip as CVAT exported it"
+            raise SourceError(text, where=self._store.where(""), code="cvat-no-masks", fix=fix)
         tables = self._tables(note)
-        known: dict[str, None] = {}
-        labels = [
-            a for table in tables for a in table.labels.labels if not (a.name in known or known.setdefault(a.name))
-        ]
-        return CvatHead(LabelMap(labels=tuple(labels)), tables=tuple(tables))
+        labels = {label.name: label for table in reversed(tables) for label in table.labels.labels}
+        names = dict.fromkeys(name for table in tables for name in table.names)
+        return CvatHead(LabelMap(labels=tuple(labels[name] for name in names)), tables=tuple(tables))
 
     def _tables(self, note: Note) -> list[Table]:
         """The label map of each root: its own folder's, or the nearest one above."""
@@ -73,6 +76,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             key = entry.name if entry is not None else ""
             if key not in tables:
                 tables[key] = Table(self._parsed(entry, note))
+                self._note_place(root.path, entry, note)
             root.table = list(tables).index(key)
         return list(tables.values())
 
@@ -82,12 +86,18 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         except OSError as error:
             text = f"cannot be read ({error.strerror})"
             raise SourceError(text, where=Where(path=str(path)), fix="check --from-labelmap") from error
-        return self._usable(parse(data, note, path=str(path)), Where(path=str(path)))
+        return parsed(data, Where(path=str(path)), note)
 
     def _nearest_map(self, folder: str) -> Entry | None:
         while folder and folder not in self._layout.maps:
             folder = posixpath.dirname(folder)
         return self._layout.maps.get(folder)
+
+    def _note_place(self, folder: str, entry: Entry | None, note: Note) -> None:
+        if entry is not None and len(self._layout.roots) == 1 and posixpath.dirname(entry.name) != folder:
+            text = f"the label map is not beside SegmentationClass, in {folder}: CVAT does not see it and assumes VOC's labels"
+            where, fix = self._store.where(entry.name), "for an upload, put it there"
+            note(Finding("cvat-labelmap-place", Weight.WARNING, text, where, fix=fix))
 
     def _parsed(self, entry: Entry | None, note: Note) -> LabelMap:
         if entry is None:
@@ -98,13 +108,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         data, where = self._store.read(entry), self._store.where(entry.name)
         if entry.name.endswith(layout.META):
             return parse_meta(data, where, note)
-        return self._usable(parse(data, note, path=where.path, member=entry.name), where)
-
-    def _usable(self, labels: LabelMap | None, where: Where) -> LabelMap:
-        if labels is None:
-            text = "the label map cannot be used, so no class can be named"
-            raise SourceError(text, where=where, code="labelmap-unusable", fix="mend what the findings above name")
-        return labels
+        return parsed(data, where, note)
 
     def units(self, note: Note) -> Iterator[Item]:
         """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
@@ -114,7 +118,9 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             for item in layout.items(root, self._store, note):
                 other = seen.setdefault(item.name.casefold(), item.name)
                 if other != item.name:
-                    text = f"the items {other!r} and {item.name!r} differ only by case"
+                    text = (
+                        f"the items {other!r} and {item.name!r} differ only by case; on many systems they are one file"
+                    )
                     where = self._store.where("").at(image=item.name)
                     note(Finding("cvat-item-collision", Weight.ERROR, text, where, fix="rename one of them"))
                     continue
@@ -122,9 +128,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
                     empty.append(item.name)
                 yield item
         if empty:
-            text = (
-                f"{len(empty)} listed images have no masks, such as {empty[0]!r}: they are images without annotations"
-            )
+            text = f"listed images have no masks, such as {empty[0]!r}: they are images without annotations"
             fix = "if they should have some, the export is incomplete"
             where = self._store.where("")
             note(Finding("cvat-listed-empty", Weight.WARNING, text, where, len(empty), "images", fix))
@@ -134,26 +138,40 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             yield self._image(unit)
             return
         if unit.classes is None:
-            text = "SegmentationClass has no mask for this item, SegmentationObject has one (CVAT: TypeError)"
-            raise DataError(
-                text, where=self._where(unit, unit.objects), code="cvat-class-missing", fix="export it again"
-            )
-        table = head.tables[unit.table]
+            text = "the item has a mask in SegmentationObject, but none in SegmentationClass (CVAT: TypeError)"
+            fix = "export it again, or remove this mask"
+            raise DataError(text, where=self._where(unit, unit.objects), code="cvat-class-missing", fix=fix)
+        table, where = head.tables[unit.table], self._where(unit, unit.classes)
         classes, _ = self._png(unit, unit.classes)
-        where = self._where(unit, unit.classes)
         if unit.objects is None:
-            text = (
-                "SegmentationObject has no mask for this item; CVAT makes one instance per class, background included"
-            )
-            fix = "instances are connected components here; --from-objects class for one per class"
-            note(Finding("cvat-object-missing", Weight.WARNING, text, where, fix=fix))
-            found = from_classes(classes, table, where, note, by_class=self.options.objects == "class")
-            yield self._image(unit, found, table)
+            yield self._image(unit, self._without_objects(classes, table, where, note), table)
             return
         objects, data = self._png(unit, unit.objects)
         pair = Pair(classes, objects, table, where, self._where(unit, unit.objects))
         found = from_pair(pair, note, split_mixed=self.options.mixed == "split")
-        yield self._image(unit, found, table, data if objects.kind is png.Kind.RGB and objects.depth == 8 else b"")
+        composite = objects.kind is png.Kind.RGB and objects.depth == 8 and not objects.alpha
+        yield self._image(unit, found, table, data if composite else b"")
+
+    def check(self, unit: Item, head: CvatHead, note: Note) -> None:
+        """Also whether the picture has the masks' size, for which it must be opened."""
+        for image in self.decode(unit, head, note):
+            if unit.picture is not None and image.width is not None:
+                self._compare(unit, unit.picture, (image.width, image.height), note)
+
+    def _compare(self, unit: Item, entry: Entry, masks: tuple[int, int | None], note: Note) -> None:
+        size = picture_size(self._store.read(entry))
+        if size not in (None, masks):
+            text = "the picture has {}x{} pixels, its masks {}x{}; CVAT accepts them silently".format(*size, *masks)
+            fix = "export the masks again at the picture's size"
+            note(Finding("cvat-picture-size", Weight.WARNING, text, self._where(unit, entry), fix=fix))
+
+    def _without_objects(self, classes: png.MaskPng, table: Table, where: Where, note: Note) -> Found:
+        by_class = self.options.objects == "class"
+        made = "each class is one instance" if by_class else "connected parts of a class are its instances"
+        text = f"SegmentationObject has no mask for this item: {made} here; CVAT makes one of each class, background included"
+        fix = "for an upload, convert it to cvat-mask"
+        note(Finding("cvat-object-missing", Weight.WARNING, text, where, fix=fix))
+        return from_classes(classes, table, where, note, by_class=by_class)
 
     def _png(self, unit: Item, entry: Entry) -> tuple[png.MaskPng, bytes]:
         data = self._store.read(entry)
@@ -174,7 +192,8 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             return self._empty(unit)
         names, triples = table.names, zip(found.codes, found.ids, found.masks, strict=True)
         annotations = tuple(
-            Annotation.unchecked(**_BARE, label=names[code], shape=mask, id=number) for code, number, mask in triples
+            Annotation.unchecked(**_BARE, label=names[code], shape=mask, id=number, attributes={})
+            for code, number, mask in triples
         )
         facts = {"width": found.width, "height": found.height, "annotations": annotations, "ignored": found.ignored}
         image = AnnotatedImage.unchecked(**(self._empty(unit).__dict__ | facts))
@@ -185,14 +204,40 @@ class CvatMaskReader(Reader[Item, CvatHead]):
 
     def _empty(self, unit: Item) -> AnnotatedImage:
         picture = None
-        if unit.picture:
-            zipped = self.source.is_file()
-            path = str(self.source if zipped else self.source / unit.picture)
-            picture = Picture.unchecked(path=path, member=unit.picture if zipped else "", width=None, height=None)
+        if unit.picture is not None:
+            member = unit.picture.name if unit.picture.offset >= 0 else ""
+            path = str(self.source if member else self.source / unit.picture.name)
+            picture = Picture.unchecked(path=path, member=member, width=None, height=None)
         return AnnotatedImage.unchecked(
             name=unit.name, width=None, height=None, annotations=(), split=unit.split, picture=picture,
             ignored=None, sequence=None, frame=None, attributes={},
         )  # fmt: skip
 
 
-_BARE: dict[str, Any] = {"box": None, "group": None, "track": None, "crowd": False, "score": None, "attributes": {}}
+def parsed(data: bytes, where: Where, note: Note) -> LabelMap:
+    """A labelmap.txt that can be used. Raises SourceError with the first thing that is wrong with it."""
+    found: list[Finding] = []
+    labels = parse(data, found.append, path=where.path, member=where.member)
+    for finding in found:
+        note(finding)
+    if labels is None:
+        first = next(finding for finding in found if finding.weight is Weight.ERROR)
+        text = f"the label map cannot be used: {first.message}"
+        raise SourceError(text, where=first.where, code="labelmap-unusable", fix=first.fix)
+    return labels
+
+
+def picture_size(data: bytes) -> tuple[int, int] | None:
+    """A picture's size by its header; None where Pillow cannot tell."""
+    from PIL import Image, UnidentifiedImageError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return image.size
+        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+            return None
+
+
+_BARE: dict[str, Any] = {"box": None, "group": None, "track": None, "crowd": False, "score": None}

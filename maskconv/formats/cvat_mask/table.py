@@ -9,13 +9,14 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv.errors import DataError
+from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.labelmap import voc_labels
+from maskconv.labelmap import voc_color, voc_labels
 from maskconv.model import Color, Label, LabelMap
-from maskconv.png import Kind, MaskPng, pack, unpack
+from maskconv.png import Kind, MaskPng, pack, unpack, voc_packed
 
 Codes = NDArray[np.uint16]
+Bytes = NDArray[np.uint8]
 
 VOID_COLOR = (224, 224, 192)  # VOC colour 255, its border around objects
 VOID_INDEX = 255
@@ -48,31 +49,44 @@ class Table:
         """The code of a label declared with VOC's border colour, or -1."""
         return next((code for code, label in enumerate(self.labels.labels) if label.color == VOID_COLOR), -1)
 
-    def codes(self, mask: MaskPng) -> Codes:
-        """The code of each run of a class mask (uint16).
-
-        A palette's colours decide where the label map declares all that are used; else its indices, like gray values.
-        """
+    def codes(self, mask: MaskPng) -> tuple[Codes, bool]:
+        """The code of each run of a class mask, and whether its values are indices (lines of the label map), not colours."""
         values = mask.map.values
         if mask.kind is Kind.RGB:
-            return _color_codes(self._colors, values)
-        if mask.kind is Kind.PALETTE and mask.palette is not None:
-            by_color = _color_codes(self._colors, pack(mask.palette))
-            if len(self.names) <= VOID_INDEX < len(by_color):
-                by_color[VOID_INDEX] = VOID
-            codes = by_color[values]
-            if not (codes == UNDECLARED).any():
-                return codes
-        return _index_codes(len(self.names))[values]
+            return self.color_codes(values), False
+        if mask.palette is not None:
+            by_color = self._entry_codes(mask.palette)
+            if not _foreign(mask, by_color):
+                return by_color[values], False
+        return _index_codes(len(self.names))[values], True
+
+    def color_codes(self, packed: NDArray[np.uint32]) -> Codes:
+        """The code of each packed colour."""
+        codes = _color_table(self._colors)[packed]
+        return np.subtract(np.uint16(UNDECLARED), codes, out=codes)
+
+    def _entry_codes(self, palette: Bytes) -> Codes:
+        """The code of each entry of a palette by its colour; entry 255 is void where no label has its colour."""
+        codes = self.color_codes(pack(palette))
+        if len(self.names) <= VOID_INDEX < len(codes) and codes[VOID_INDEX] == UNDECLARED:
+            codes[VOID_INDEX] = VOID
+        return codes
 
     @cached_property
     def _colors(self) -> tuple[Color | None, ...]:
         return tuple(label.color for label in self.labels.labels)
 
 
-def _color_codes(colors: tuple[Color | None, ...], packed: NDArray[np.uint32]) -> Codes:
-    codes = _color_table(colors)[packed]
-    return np.subtract(np.uint16(UNDECLARED), codes, out=codes)
+def _foreign(mask: MaskPng, by_color: Codes) -> bool:
+    """Whether a palette has nothing to do with the label map's colours, so that its indices count: some used colour is
+    undeclared, and either no label's colour is used or the palette is VOC's, which stands for indices."""
+    assert mask.palette is not None  # noqa: S101 - for the type checker
+    used = np.flatnonzero(np.bincount(mask.map.values))
+    if not (by_color[used] == UNDECLARED).any():
+        return False
+    palette = pack(mask.palette)
+    labelled = (by_color[used] < BLACK) & (palette[used] != 0)
+    return not labelled.any() or bool((palette == voc_packed(np.arange(len(palette), dtype=np.uint32))).all())
 
 
 @lru_cache(maxsize=4)
@@ -104,18 +118,23 @@ def assumed() -> LabelMap:
 
 
 def parse_meta(data: bytes, where: Where, note: Note) -> LabelMap:
-    """Datumaro's dataset_meta.json, which overrules labelmap.txt when CVAT imports."""
+    """Datumaro's dataset_meta.json, which overrules labelmap.txt when CVAT imports. Without colours, they are VOC's."""
     text = "dataset_meta.json overrules labelmap.txt when CVAT imports; it is used here, too"
     note(Finding("cvat-meta", Weight.INFO, text, where))
     try:
         meta = json.loads(data)
-        colors = meta.get("segmentation_colors") or []
-        names = list(dict.fromkeys([*meta.get("labels", []), *meta.get("label_map", {}).values()]))
-        known = {name: colors[i] for i, name in enumerate(meta.get("label_map", {}).values()) if i < len(colors)}
-        return LabelMap(labels=tuple(Label(name=name, color=known.get(name)) for name in names))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        colored = list(meta.get("label_map", {}).values())
+        names = dict.fromkeys([*meta.get("labels", []), *colored])
+        if len(names) >= BLACK:
+            raise ValueError("too many labels")  # noqa: TRY301
+        colors = dict(zip(colored, meta.get("segmentation_colors") or (), strict=False))
+        if not any(colors.values()):
+            colors = {name: voc_color(index) for index, name in enumerate(names)}
+        return LabelMap(labels=tuple(Label(name=name, color=colors.get(name)) for name in names))
+    except (ValueError, TypeError, AttributeError) as error:
         text = "dataset_meta.json is not what Datumaro writes: labels, label_map, segmentation_colors"
-        raise DataError(text, where=where, code="cvat-meta", fix="remove it, or write it again") from error
+        fix = "remove it, so that labelmap.txt counts, or write it again"
+        raise SourceError(text, where=where, code="cvat-meta", fix=fix) from error
 
 
 def color_text(packed: int) -> str:

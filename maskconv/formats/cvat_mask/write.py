@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,19 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from maskconv import labelmap, png, runs
+from maskconv import labelmap, png
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Annotation, Color, Feature, Label, LabelMap, Mask
-from maskconv.options import Options, nearest
+from maskconv.formats.cvat_mask.layout import DEFAULT_SUBSET
+from maskconv.formats.cvat_mask.paint import MOST_INSTANCES, Seen, numbered, paint
+from maskconv.formats.cvat_mask.read import parsed
+from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Color, Feature, Label, LabelMap
+from maskconv.options import Options
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
-from maskconv.runs import RunMap, Runs
+from maskconv.runs import RunMap
 from maskconv.stage import Stage
 from maskconv.store import read_picture, unsafe
 
-MOST_INSTANCES = 255  # CVAT's importer knows VOC colours 0..255
 BACKGROUND = Label(name="background", color=(0, 0, 0))
-DEFAULT_SUBSET = "default"
 
 
 class WriteOptions(Options):
@@ -39,22 +40,12 @@ class WriteOptions(Options):
 
 @dataclass(frozen=True)
 class Plan:
-    """The label map as it is written, and each label's position in it."""
+    """The label map as it is written, each label's position in it, and the one that fills the rest of a class mask."""
 
     labels: LabelMap
     index: dict[str, int]
     colors: NDArray[np.uint32]
-
-
-@dataclass
-class Painted:
-    """What of an image is painted: annotations with their runs, in z-order, and the instance number of each."""
-
-    width: int
-    height: int
-    annotations: list[Annotation] = field(default_factory=list)
-    shapes: list[Runs] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
+    background: int
 
 
 class CvatMaskWriter(Writer[Plan]):
@@ -71,42 +62,37 @@ class CvatMaskWriter(Writer[Plan]):
 
     def plan(self, labels: LabelMap, target: Target, note: Note) -> Plan:
         del target
+        if self.options.images is not None and not self.options.images.is_dir():
+            where = Where(path=str(self.options.images))
+            raise SourceError("there is no such folder of pictures", where=where, fix="check --to-images")
         written = _locked(self.options.labelmap, note) if self.options.labelmap else _colored(labels, note)
         labelmap.write(written)  # raises DataError for a name that the file cannot hold
         colors = png.pack(np.array([label.color for label in written.labels], np.uint8))
         if self.options.png == "palette" and len(colors) > 256:
             text = f"{len(colors)} labels do not fit into the 256 colours of a palette PNG"
             raise DataError(text, code="cvat-palette-full", fix="write --to-png rgb")
-        return Plan(written, {name: i for i, name in enumerate(written.names)}, colors)
+        return Plan(written, {name: i for i, name in enumerate(written.names)}, colors, _background(written))
 
     def encode(self, image: AnnotatedImage, plan: Plan, note: Note) -> Piece | None:
         split = self.options.subset or image.split or DEFAULT_SUBSET
         facts, key = [split, image.name], image.name.casefold()
         _check_name(image.name)
         blobs = tuple(self._picture(image, note))
-        if not image.annotations:
-            _note_empty_size(image, note)
+        seen = paint(image, plan.index, note) if image.annotations else None
+        if seen is None:  # CVAT writes no masks without instances, and older versions fail on empty ones
+            _note_size(image, note)
             return Piece(blobs=blobs, facts=facts, key=key)
-        painted = _painted(image, plan, note)
-        masks, arrived = self._masks(image, painted, plan, note)
-        return Piece(blobs=(*masks, *blobs), facts=facts, instances=arrived, key=key)
+        masks = self._masks(image, seen, plan)
+        return Piece(blobs=(*masks, *blobs), facts=facts, instances=int((seen.visible > 0).sum()), key=key)
 
-    def _masks(
-        self, image: AnnotatedImage, painted: Painted, plan: Plan, note: Note
-    ) -> tuple[tuple[tuple[str, bytes], ...], int]:
-        """Both PNGs, and how many annotations are visible in them."""
-        order, visible = _paint(painted, range(len(painted.shapes)))
-        _note_hidden(painted, visible, note)
-        numbers = _numbers(painted, visible)
-        labels = np.zeros(len(numbers), np.intp)
-        labels[1:] = [plan.index[annotation.label] for annotation in painted.annotations]
-        labels[0] = plan.index[BACKGROUND.name]
-        classes = self._png(order, labels, plan.colors)
+    def _masks(self, image: AnnotatedImage, seen: Seen, plan: Plan) -> Iterator[tuple[str, bytes]]:
+        labels = np.array([plan.background, *(plan.index[a.label] for a in seen.painted.annotations)], np.intp)
+        numbers = numbered(seen)
         objects = _passed(image, numbers) if self.options.png == "rgb" else b""
         if not objects:
-            objects = self._png(order, numbers, png.voc_packed(np.arange(MOST_INSTANCES + 1)))
-        blobs = (f"SegmentationClass/{image.name}.png", classes), (f"SegmentationObject/{image.name}.png", objects)
-        return blobs, int((visible > 0).sum())
+            objects = self._png(seen.order, numbers, png.voc_packed(np.arange(MOST_INSTANCES + 1)))
+        yield f"SegmentationClass/{image.name}.png", self._png(seen.order, labels, plan.colors)
+        yield f"SegmentationObject/{image.name}.png", objects
 
     def _png(self, order: RunMap, index: NDArray[np.intp], colors: NDArray[np.uint32]) -> bytes:
         values = index[order.values]
@@ -125,8 +111,8 @@ class CvatMaskWriter(Writer[Plan]):
                 if path.is_file():
                     yield f"JPEGImages/{image.name}{ending}", read_picture(path)
                     return
-        text = f"there is no picture {image.name}.* in {self.options.images}; it is not included"
-        note(Finding("cvat-picture-missing", Weight.WARNING, text, fix="check --to-images"))
+        text = f"there is no picture of this name in {self.options.images}; none is included"
+        note(Finding("cvat-picture-missing", Weight.WARNING, text, unit="images", fix="check --to-images"))
 
     def begin(self, stage: Stage, plan: Plan) -> None:
         self._stage, self._plan = stage, plan
@@ -140,7 +126,12 @@ class CvatMaskWriter(Writer[Plan]):
     def finish(self, note: Note) -> None:
         lists: dict[str, list[str]] = {}
         for split, names in self._lists.items():
-            lists.setdefault(_list_name(split, note), []).extend(names)
+            name = _list_name(split)
+            if name != split:
+                text = f"the subset {split!r} is written as {name!r}: CVAT does not see a list with that name"
+                text += ", and joins the subset that has it" if name in lists or name in self._lists else ""
+                note(Finding("cvat-split-renamed", Weight.WARNING, text, amount=len(names), unit="images"))
+            lists.setdefault(name, []).extend(names)
         for name, names in (lists or {DEFAULT_SUBSET: []}).items():
             self._stage.put(f"ImageSets/Segmentation/{name}.txt", "".join(n + "\n" for n in names).encode())
         self._stage.put("labelmap.txt", labelmap.write(self._plan.labels).encode())
@@ -163,10 +154,12 @@ def _colored(labels: LabelMap, note: Note) -> LabelMap:
     written = []
     for index, label in enumerate(ordered):
         color = (0, 0, 0) if index == 0 else label.color
-        if color is None or color in taken or (index and color == (0, 0, 0)):
+        if color is None or color in taken:
             color = _free(index, taken.keys() | wanted)
         if label.color not in (None, color):
-            text = f"label {label.name!r} has the colour {label.color}, which is {_why(label, taken)}; it gets {color}"
+            text = (
+                f"the label {label.name!r} has the colour {label.color}, which is {_why(label, taken)}; it gets {color}"
+            )
             note(Finding("cvat-color-changed", Weight.INFO, text, unit="labels"))
         taken[color] = label.name
         written.append(label.model_copy(update={"color": color}))
@@ -174,166 +167,65 @@ def _colored(labels: LabelMap, note: Note) -> LabelMap:
 
 
 def _why(label: Label, taken: dict[Color, str]) -> str:
-    if label.name == BACKGROUND.name:
-        return "not black, as the pixels outside all instances are"
     owner = taken.get(label.color) if label.color else None
-    return f"{owner!r}'s already" if owner else "the background's"
+    return f"that of {owner!r}" if owner else "not black, as the pixels outside all instances are"
 
 
 def _free(index: int, taken: Any) -> Color:
     """VOC's colour for the index, or the next one that is free."""
     while True:
-        r, g, b = png.unpack(png.voc_packed(np.array([index], np.uint32)))[0].tolist()
-        if (r, g, b) not in taken and index:
-            return r, g, b
+        color = labelmap.voc_color(index)
+        if color not in taken and index:
+            return color
         index += 1
 
 
 def _locked(path: Path, note: Note) -> LabelMap:
-    where = Where(path=str(path))
+    """The labels of a labelmap.txt in its order and colours. Those without a colour get a free one, and a background is
+    added where there is none, as CVAT does."""
     try:
-        parsed = labelmap.parse(path.read_bytes(), note, path=str(path))
+        given = parsed(path.read_bytes(), Where(path=str(path)), note)
     except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror})", where=where, fix="check --to-labelmap") from error
-    if parsed is None:
-        text = "this label map cannot be used"
-        raise SourceError(text, where=where, code="labelmap-unusable", fix="mend what the findings name")
-    if any(label.color is None for label in parsed.labels):
-        return _colored(parsed, note)
-    return parsed if parsed.get(BACKGROUND.name) else LabelMap(labels=(BACKGROUND, *parsed.labels))
+        text = f"cannot be read ({error.strerror})"
+        raise SourceError(text, where=Where(path=str(path)), fix="check --to-labelmap") from error
+    taken = {label.color for label in given.labels}
+    labels: list[Label] = []
+    if _background(given) < 0:
+        labels.append(BACKGROUND)
+    for index, label in enumerate(given.labels):
+        color = label.color or ((0, 0, 0) if label.name == BACKGROUND.name and (0, 0, 0) not in taken else None)
+        color = color or _free(index, taken)
+        taken.add(color)
+        labels.append(label.model_copy(update={"color": color}))
+    return LabelMap(labels=tuple(labels))
+
+
+def _background(labels: LabelMap) -> int:
+    """The label that the pixels outside all instances have: ``background``, else the black one, else none (-1)."""
+    names, colors = labels.names, [label.color for label in labels.labels]
+    if BACKGROUND.name in names:
+        return names.index(BACKGROUND.name)
+    return colors.index(BACKGROUND.color) if BACKGROUND.color in colors else -1
 
 
 def _check_name(name: str) -> None:
     """What a line of the list cannot hold, or must not point to."""
     reason = unsafe(name)
-    if not reason and (name != name.strip() or name.startswith("#") or len(name.splitlines()) > 1):
+    if not reason and (name != name.strip() or name.startswith("#") or "\n" in name or "\r" in name):
         reason = "begins with #, begins or ends with a space, or holds a line break"
+    if not reason and {"", "."} & set(name.split("/")):
+        reason = "has an empty folder name or '.'"
+    if not reason and any("\ud800" <= c <= "\udfff" for c in name):
+        reason = "holds bytes that are no UTF-8"
     if reason:
         text = f"the item name {name!r} {reason}, which CVAT's lists cannot hold"
         raise DataError(text, code="cvat-name", fix="rename the item")
 
 
-def _note_empty_size(image: AnnotatedImage, note: Note) -> None:
+def _note_size(image: AnnotatedImage, note: Note) -> None:
     if image.width is not None:
         text = "the target does not hold the size of an image without annotations"
         note(loss(Feature.IMAGE_SIZE, 1, message=text))
-
-
-def _size(image: AnnotatedImage) -> tuple[int, int]:
-    if image.width is None or image.height is None:
-        text = "masks need the picture's size, which the source does not tell"
-        fix = "name the folder of the pictures, where the source's format has the option: --from-images FOLDER"
-        raise DataError(text, where=Where(image=image.name), code="image-size-unknown", fix=fix)
-    return image.width, image.height
-
-
-def _painted(image: AnnotatedImage, plan: Plan, note: Note) -> Painted:
-    """All annotations as runs, with instance numbers; those of one group are one instance."""
-    painted, groups = Painted(*_size(image)), dict[int, int]()
-    for annotation in _best(image.annotations, note):
-        if annotation.label not in plan.index:
-            text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, plan.index)}"
-            fix = "add it there, or rename it in the source"
-            note(Finding("label-unknown", Weight.ERROR, text, unit="instances", fix=fix))
-            continue
-        mask = annotation.shape if isinstance(annotation.shape, Mask) else _drawn(annotation, painted)
-        if not len(mask.starts):
-            text = f"an instance of {annotation.label!r} has no pixels in the image and is left out"
-            note(Finding("instance-empty", Weight.DATA, text, unit="instances"))
-            continue
-        painted.annotations.append(annotation)
-        painted.shapes.append((mask.starts, mask.lengths))
-        number = (
-            len(painted.numbers)
-            if annotation.group is None
-            else groups.setdefault(annotation.group, len(painted.numbers))
-        )
-        painted.numbers.append(number)
-    _check_groups(painted)
-    return painted
-
-
-def _drawn(annotation: Annotation, painted: Painted) -> Mask:
-    from maskconv.geometry import shape_mask
-
-    return shape_mask(annotation.shape, painted.width, painted.height)
-
-
-def _paint(painted: Painted, members: Sequence[int]) -> tuple[RunMap, NDArray[np.int64]]:
-    """Some shapes in z-order, numbered from 1, and the pixels of each that stay visible."""
-    shapes = [painted.shapes[i] for i in members]
-    return runs.paint(painted.width, painted.height, shapes, range(1, len(shapes) + 1))
-
-
-def _check_groups(painted: Painted) -> None:
-    for number, annotation in zip(painted.numbers, painted.annotations, strict=True):
-        first = painted.annotations[number]
-        if first.label != annotation.label:
-            text = f"group {annotation.group} has the labels {first.label!r} and {annotation.label!r}; a group is one instance"
-            raise DataError(text, code="cvat-group-labels", fix="give its members one label, or split the group")
-
-
-def _best(annotations: Sequence[Annotation], note: Note) -> Sequence[Annotation]:
-    """CVAT knows 255 instances an image: of predictions the best stay, of human work none may go."""
-    units = {("group", a.group) if a.group is not None else ("one", i) for i, a in enumerate(annotations)}
-    if len(units) <= MOST_INSTANCES:
-        return annotations
-    if any(a.score is None for a in annotations) or len(units) < len(annotations):
-        text = f"the image has {len(units)} instances; CVAT's importer knows {MOST_INSTANCES} an image"
-        raise DataError(text, code="cvat-too-many", fix="split the image, or use a format without that limit")
-    ranked = sorted(range(len(annotations)), key=lambda i: -(annotations[i].score or 0.0))
-    kept, left = sorted(ranked[:MOST_INSTANCES]), ranked[MOST_INSTANCES:]
-    names = ", ".join(f"{annotations[i].label} {annotations[i].score:.3f}" for i in left[:5])
-    text = f"CVAT's importer knows {MOST_INSTANCES} instances an image; the {len(left)} with the lowest scores are left out ({names}"
-    note(
-        Finding(
-            "cvat-too-many",
-            Weight.DATA,
-            text + (", ...)" if len(left) > 5 else ")"),
-            amount=len(left),
-            unit="instances",
-        )
-    )
-    return [annotations[i] for i in kept]
-
-
-def _note_hidden(painted: Painted, visible: NDArray[np.int64], note: Note) -> None:
-    """What painting over costs: pixels, and whole instances. Members of one group do not hide each other."""
-    areas = np.array([int(lengths.sum()) for _, lengths in painted.shapes], np.int64)
-    hidden = areas - visible
-    if not hidden.any():
-        return
-    numbers = np.asarray(painted.numbers)
-    if len(set(painted.numbers)) < len(numbers):
-        hidden -= _within_groups(painted, numbers)
-    lost = int(hidden.sum())
-    if lost:
-        note(loss(Feature.OVERLAP, lost))
-    for i in np.flatnonzero((visible == 0) & (hidden > 0)):
-        text = f"an instance of {painted.annotations[i].label!r} with {areas[i]:,} pixels is wholly hidden by those above it"
-        fix = "a format that keeps overlaps can hold it"
-        note(Finding("instance-hidden", Weight.DATA, text, unit="instances", fix=fix))
-
-
-def _within_groups(painted: Painted, numbers: NDArray[Any]) -> NDArray[np.int64]:
-    """The pixels that a member loses to later members of its own group."""
-    own = np.zeros(len(numbers), np.int64)
-    for number in np.unique(numbers):
-        members = np.flatnonzero(numbers == number).tolist()
-        if len(members) > 1:
-            _, seen = _paint(painted, members)
-            own[members] = [int(painted.shapes[i][1].sum()) for i in members] - seen
-    return own
-
-
-def _numbers(painted: Painted, visible: NDArray[np.int64]) -> NDArray[np.intp]:
-    """The instance index of each annotation, 1..N in z-order over the visible ones; [0] is the background."""
-    numbers = np.zeros(len(painted.numbers) + 1, np.intp)
-    given: dict[int, int] = {}
-    for i, number in enumerate(painted.numbers):
-        if visible[i]:
-            numbers[i + 1] = given.setdefault(number, len(given) + 1)
-    return numbers
 
 
 def _passed(image: AnnotatedImage, numbers: NDArray[np.intp]) -> bytes:
@@ -345,10 +237,6 @@ def _passed(image: AnnotatedImage, numbers: NDArray[np.intp]) -> bytes:
     return encoded.png if list(map(list, encoded.colors)) == wanted else b""
 
 
-def _list_name(split: str, note: Note) -> str:
+def _list_name(split: str) -> str:
     """A subset name that CVAT finds: it looks for lists without an underscore."""
-    name = split.replace("_", "-").replace("/", "-").replace("\\", "-").strip() or DEFAULT_SUBSET
-    if name != split:
-        text = f"the subset {split!r} is written as {name!r}: CVAT does not find a data set with such a list name"
-        note(Finding("cvat-split-renamed", Weight.WARNING, text, unit="splits"))
-    return name
+    return split.replace("_", "-").replace("/", "-").replace("\\", "-").strip() or DEFAULT_SUBSET

@@ -1,0 +1,162 @@
+"""Painting an image's annotations on top of each other, as CVAT does, and naming what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv import runs
+from maskconv.errors import DataError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.model import AnnotatedImage, Annotation, Feature, Mask
+from maskconv.options import nearest
+from maskconv.plugin import loss
+from maskconv.runs import RunMap, Runs
+
+MOST_INSTANCES = 255  # CVAT's importer knows VOC colours 0..255
+
+
+@dataclass
+class Painted:
+    """What of an image is painted: annotations with their runs, in z-order, and the instance number of each."""
+
+    width: int
+    height: int
+    annotations: list[Annotation] = field(default_factory=list)
+    shapes: list[Runs] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What painting shows: for each pixel the annotation on top (counted from 1), and each one's visible pixels."""
+
+    painted: Painted
+    order: RunMap
+    visible: NDArray[np.int64]
+
+
+def _size(image: AnnotatedImage) -> tuple[int, int]:
+    if image.width is None or image.height is None:
+        text = "masks need the picture's size, which the source does not tell"
+        fix = "name the folder of the pictures, where the source's format has the option: --from-images FOLDER"
+        raise DataError(text, where=Where(image=image.name), code="image-size-unknown", fix=fix)
+    return image.width, image.height
+
+
+def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Painted:
+    """All annotations as runs, with instance numbers; those of one group are one instance."""
+    painted, groups = Painted(*_size(image)), dict[int, int]()
+    for annotation in image.annotations:
+        if annotation.label not in known:
+            text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
+            fix = "add it there, or rename it in the source"
+            note(Finding("label-unknown", Weight.ERROR, text, unit="instances", fix=fix))
+            continue
+        mask = annotation.shape if isinstance(annotation.shape, Mask) else _drawn(annotation, painted)
+        if not len(mask.starts):
+            text = f"an instance of {annotation.label!r} has no pixels in the image and is left out"
+            note(Finding("instance-empty", Weight.DATA, text, unit="instances"))
+            continue
+        painted.annotations.append(annotation)
+        painted.shapes.append((mask.starts, mask.lengths))
+        number = (
+            len(painted.numbers)
+            if annotation.group is None
+            else groups.setdefault(annotation.group, len(painted.numbers))
+        )
+        painted.numbers.append(number)
+    _check_groups(painted)
+    return painted
+
+
+def _drawn(annotation: Annotation, painted: Painted) -> Mask:
+    from maskconv.geometry import shape_mask
+
+    return shape_mask(annotation.shape, painted.width, painted.height)
+
+
+def _paint(painted: Painted, members: Sequence[int]) -> tuple[RunMap, NDArray[np.int64]]:
+    """Some shapes in z-order, numbered from 1, and the pixels of each that stay visible."""
+    shapes = [painted.shapes[i] for i in members]
+    return runs.paint(painted.width, painted.height, shapes, range(1, len(shapes) + 1))
+
+
+def _check_groups(painted: Painted) -> None:
+    for number, annotation in zip(painted.numbers, painted.annotations, strict=True):
+        first = painted.annotations[number]
+        if first.label != annotation.label:
+            text = f"the group {annotation.group} has the labels {first.label!r} and {annotation.label!r}; it is one instance"
+            raise DataError(text, code="cvat-group-labels", fix="give its members one label, or split the group")
+
+
+def paint(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Seen | None:
+    """The painted image, of at most 255 visible instances; None where nothing is visible. ``known`` are the labels."""
+    painted = _painted(image, known, note)
+    order, visible = _paint(painted, range(len(painted.shapes)))
+    count = len({number for number, pixels in zip(painted.numbers, visible.tolist(), strict=True) if pixels})
+    if count > MOST_INSTANCES:
+        painted = _best(painted, count, note)
+        order, visible = _paint(painted, range(len(painted.shapes)))
+    _note_hidden(painted, visible, note)
+    return Seen(painted, order, visible) if visible.any() else None
+
+
+def _best(painted: Painted, count: int, note: Note) -> Painted:
+    """CVAT knows 255 instances an image: of predictions the best stay, of human work none may go."""
+    annotations = painted.annotations
+    limit = f"CVAT's importer knows {MOST_INSTANCES} in an image"
+    if any(a.score is None or a.group is not None for a in annotations):
+        fix = "split the image, or use a format without that limit"
+        raise DataError(f"the image has {count} instances; {limit}", code="cvat-too-many", fix=fix)
+    ranked = sorted(range(len(annotations)), key=lambda i: -(annotations[i].score or 0.0))
+    left = ranked[MOST_INSTANCES:]
+    names = ", ".join(f"{annotations[i].label} {annotations[i].score:.3f}" for i in left[:5])
+    text = f"{limit}; those with the lowest scores are left out ({names}{', ...' if len(left) > 5 else ''})"
+    note(Finding("cvat-too-many", Weight.DATA, text, amount=len(left), unit="instances"))
+    kept = sorted(ranked[:MOST_INSTANCES])
+    chosen = [annotations[i] for i in kept], [painted.shapes[i] for i in kept]
+    return Painted(painted.width, painted.height, *chosen, list(range(len(kept))))
+
+
+def _note_hidden(painted: Painted, visible: NDArray[np.int64], note: Note) -> None:
+    """What painting over costs: pixels, and whole instances. Members of one group do not hide each other."""
+    areas = np.array([int(lengths.sum()) for _, lengths in painted.shapes], np.int64)
+    hidden = areas - visible
+    if not hidden.any():
+        return
+    numbers = np.asarray(painted.numbers)
+    if len(set(painted.numbers)) < len(numbers):
+        hidden -= _within_groups(painted, numbers)
+    lost = int(hidden.sum())
+    if lost:
+        note(loss(Feature.OVERLAP, lost))
+    for i in np.flatnonzero((visible == 0) & (hidden > 0)):
+        text = f"an instance of {painted.annotations[i].label!r} with {areas[i]:,} pixels is wholly hidden by those above it"
+        fix = "a format that keeps overlaps can hold it"
+        note(Finding("instance-hidden", Weight.DATA, text, unit="instances", fix=fix))
+
+
+def _within_groups(painted: Painted, numbers: NDArray[Any]) -> NDArray[np.int64]:
+    """The pixels that a member loses to later members of its own group."""
+    own = np.zeros(len(numbers), np.int64)
+    for number in np.unique(numbers):
+        members = np.flatnonzero(numbers == number).tolist()
+        if len(members) > 1:
+            _, seen = _paint(painted, members)
+            own[members] = [int(painted.shapes[i][1].sum()) for i in members] - seen
+    return own
+
+
+def numbered(seen: Seen) -> NDArray[np.intp]:
+    """The instance index of each annotation, 1..N in z-order over the visible ones; [0] is the background."""
+    numbers = np.zeros(len(seen.visible) + 1, np.intp)
+    given: dict[int, int] = {}
+    for i, number in enumerate(seen.painted.numbers):
+        if seen.visible[i]:
+            numbers[i + 1] = given.setdefault(number, len(given) + 1)
+    return numbers
