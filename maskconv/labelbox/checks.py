@@ -189,7 +189,8 @@ def classifications(value: Any) -> list[Any]:
     """A list of sub-classifications, kept as they are."""
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return value
-    raise RecordError("its classifications are not a list of objects", code="labelbox-classifications")
+    fix = 'write them as [{"name": "color", "answer": {"name": "red"}}]'
+    raise RecordError("its classifications are not a list of objects", code="labelbox-classifications", fix=fix)
 
 
 def _number(value: Any, what: str, code: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -83,7 +84,7 @@ def _is_record(line: bytes) -> bool:
 def lines(file: IO[bytes]) -> Iterator[Span]:
     """Each line that is not blank. Raises DataError for a line that is too long."""
     offset = 0
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(iter(partial(file.readline, MAX_RECORD + 1), b""), start=1):
         if len(line) > MAX_RECORD:
             raise _too_long(number)
         data = line
