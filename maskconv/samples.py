@@ -87,7 +87,9 @@ def sample(
         Feature.BOXES: Box(x=1, y=1, width=9, height=7),
     }[carrier]
     shapes: tuple[Any, ...] = (plain,)
-    if feature in SHAPED:
+    if feature is Feature.OVERLAP and carrier is Feature.BOXES:
+        shapes = (plain, Box(x=6, y=5, width=9, height=8))
+    elif feature in SHAPED:
         shapes = SHAPED[feature] if carrier is Feature.MASKS else _polygon_samples(feature, rule)
     extra = values or _ANNOTATION_SAMPLES.get(feature, {})
     told = [Annotation(label="dog", shape=shape, **extra) for shape in shapes]
