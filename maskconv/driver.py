@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
 from maskconv.errors import DataError, SourceError, UsageError
 from maskconv.finding import Finding, Report, Weight, as_finding
+from maskconv.fingerprint import fingerprint
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.options import Options
 from maskconv.plugin import Piece, Reader
@@ -56,6 +58,8 @@ def convert(
     on_loss: OnLoss = "warn",
     on_error: OnError = "fail",
     overwrite: bool = False,
+    resume: bool = False,
+    dry_run: bool = False,
     report: Report | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -70,6 +74,8 @@ def convert(
     {split} {source}``. Labels of several sources are the same where their names are.
 
     ``jobs`` workers, threads or processes, work at once; neither changes a byte. ``progress`` is called with the number of images done.
+    ``resume`` keeps what is done beside the target when the run is interrupted, and goes on with it when the same run is
+    started again. ``dry_run`` does everything but write: the Report says what there would be.
     ``report`` may be a Report to fill (with a ``sink`` that sees every Finding).
 
     Returns the Report. Raises ConversionError (with the report) where something of the source is wrong and ``on_error``
@@ -78,11 +84,19 @@ def convert(
     """
     _one_of("on_loss", on_loss, ("warn", "fail", "ignore"))
     _one_of("on_error", on_error, ("fail", "skip"))
-    change = Change(label_rules(labels), None if only is None else frozenset(only), check_template(name or ""))
+    kept = None if only is None else frozenset(only)
+    change = Change(label_rules(labels), kept, check_template(name or ""))
     result, paths = Report() if report is None else report, expand(source)
+    if resume and any(str(path) == "-" for path in paths):
+        raise UsageError("standard input cannot be read again, so a run over it cannot be resumed")
     with open_all(paths, from_, read or {}, change, result) as (sources, known):
         places = [Path(path) for path in paths if str(path) != "-"]
-        with open_sink(target, to, write or {}, known, result, overwrite=overwrite, sources=places) as sink:
+        asked: dict[str, Any] = {"target": target, "from": from_, "to": to, "read": read or {}, "write": write or {}}
+        asked |= {"labels": labels, "only": kept, "name": name, "on_error": on_error}
+        mark = fingerprint(paths, asked) if resume and not dry_run else ""
+        with open_sink(
+            target, to, write or {}, known, result, overwrite=overwrite, sources=places, fingerprint=mark, dry=dry_run
+        ) as sink:
             _run(sources, sink, jobs, workers, stop_at_error=on_error == "fail", progress=progress)
             for each in sources:
                 each.reader.close()
@@ -147,7 +161,8 @@ def _run(
 ) -> None:
     work = _Work(sources, sink.encode)
     names = [str(source.reader.source) for source in sources]
-    for results in pool.ordered(work, pool.batches(_tasks(sources, sink.report)), jobs, workers):
+    tasks = islice(_tasks(sources, sink.report), sink.resume(stop_at_error=stop_at_error), None)
+    for results in pool.ordered(work, pool.batches(tasks), jobs, workers):
         for number, result in results:
             sink.take(result, stop_at_error=stop_at_error, source=names[number])
         if progress is not None:

@@ -119,6 +119,7 @@ class Report:
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
     next_steps: tuple[str, ...] = ()
+    resumable: bool = False
     source_format: str = ""
     target_format: str = ""
 

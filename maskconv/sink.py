@@ -22,22 +22,13 @@ from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
 from maskconv.losses import image_losses, label_losses
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Format, Piece, Target, Writer
-from maskconv.stage import Stage, explained, repair
+from maskconv.result import Result
+from maskconv.stage import DryStage, Stage, explained, repair
 
 __all__ = ["Encoder", "OnError", "OnLoss", "Result", "Sink", "open_sink"]
 
 OnLoss = Literal["warn", "fail", "ignore"]
 OnError = Literal["fail", "skip"]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one unit became: pieces and Findings in order, as they were noted."""
-
-    pieces: list[Piece]
-    findings: list[Finding]
-    images: int
-    instances: int
 
 
 @dataclass(frozen=True)
@@ -78,21 +69,45 @@ class Sink:
     """Takes results in order, judges them at the end, and commits or leaves the target as it was."""
 
     def __init__(
-        self, writer: Writer[Any], labels: LabelMap, target: Target, report: Report, *, overwrite: bool
+        self,
+        writer: Writer[Any],
+        labels: LabelMap,
+        target: Target,
+        report: Report,
+        *,
+        overwrite: bool,
+        fingerprint: str = "",
+        dry: bool = False,
     ) -> None:
         self.writer, self.report, self.target = writer, report, target
         self.encode = Encoder(writer, writer.plan(labels, target, report.add), frozenset(labels.names))
         report.extend(label_losses(labels, writer.keeps()))
         self._keys: dict[str, str] = {}
-        self._stage: Stage | None = Stage(target, overwrite=overwrite)
+        self._stage: Stage | None = (
+            DryStage(target) if dry else Stage(target, overwrite=overwrite, fingerprint=fingerprint)
+        )
         try:
             writer.begin(self._stage, self.encode.plan)
         except BaseException:
             self.abort()
             raise
 
+    def resume(self, *, stop_at_error: bool) -> int:
+        """Take again, from the journal, what an interrupted run had finished: how many units that are."""
+        assert self._stage is not None  # noqa: S101
+        done, self._stage.done = self._stage.done, []
+        for unit in done:
+            self._take(unit.result, stop_at_error=stop_at_error, source=unit.source, staged=True)
+        return len(done)
+
     def take(self, result: Result, *, stop_at_error: bool, source: str = "") -> list[Finding]:
         """Stage one unit's pieces; once there was an error that ends the run, only listen. Says what is left out here."""
+        left_out = self._take(result, stop_at_error=stop_at_error, source=source, staged=False)
+        if self._stage is not None:
+            self._stage.record(source, result)
+        return left_out
+
+    def _take(self, result: Result, *, stop_at_error: bool, source: str, staged: bool) -> list[Finding]:
         self.report.extend(result.findings)
         self.report.images += result.images
         self.report.instances += result.instances
@@ -100,17 +115,20 @@ class Sink:
         for piece in result.pieces:
             wrong = self._collision(piece.key, source)
             if wrong is None and not (stop_at_error and self.report.failed):
-                wrong = self._append(piece)
+                wrong = self._append(piece, staged=staged)
             if wrong is not None:
                 self.report.add(wrong)
                 left_out.append(wrong)
         return left_out
 
-    def _append(self, piece: Piece) -> Finding | None:
+    def _append(self, piece: Piece, *, staged: bool) -> Finding | None:
         assert self._stage is not None  # noqa: S101 - only end() and abort() take it away
         try:
             for path, data in piece.blobs:
-                self._stage.put(path, data)
+                if staged:
+                    self._stage.claim(path)
+                else:
+                    self._stage.put(path, data)
             self.writer.append(piece, self.report.add)
         except DataError as error:
             return as_finding(error)
@@ -152,16 +170,17 @@ class Sink:
         self._stage = None
         report.next_steps = self.writer.next_steps()
 
-    def abort(self) -> None:
+    def abort(self, *, keep: bool = False) -> None:
+        """Leave the target as it was; ``keep`` leaves what is done beside it, where the run can be resumed."""
         if self._stage is not None:
-            self._stage.abort()
+            self.report.resumable = self._stage.abort(keep=keep)
             self._stage = None
 
     def __enter__(self) -> Sink:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.abort()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.abort(keep=kind is not None and not issubclass(kind, ConversionError))
 
 
 def open_sink(
@@ -173,6 +192,8 @@ def open_sink(
     *,
     overwrite: bool,
     sources: Sequence[Path] = (),
+    fingerprint: str = "",
+    dry: bool = False,
 ) -> Sink:
     """A sink for a path; the format is the one named, or the suffix's. Raises UsageError, FormatError, TargetError."""
     path = Path(target)
@@ -184,11 +205,11 @@ def open_sink(
     place = Target(path, writer.layout(path))
     if place.stdout and place.layout != "file":
         raise UsageError(f"{fmt.name} is a {place.layout} and cannot go to standard output")
-    if not place.stdout:
+    if not place.stdout and not dry:
         with explained(path):
-            repair(path)
+            repair(path, keep_journal=bool(fingerprint))
             _guard(place, fmt, sources, overwrite=overwrite)
-    return Sink(writer, labels, place, report, overwrite=overwrite)
+    return Sink(writer, labels, place, report, overwrite=overwrite, fingerprint=fingerprint, dry=dry)
 
 
 def _guard(target: Target, fmt: Format, sources: Sequence[Path], *, overwrite: bool) -> None:

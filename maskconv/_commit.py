@@ -1,0 +1,160 @@
+"""Putting a finished stage in its place, and mending what a killed run left there.
+
+Once the plan is written the new target wins: a run that was killed between two moves is completed by the next run on the
+same target; what was killed earlier is discarded, or kept where it can be resumed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from maskconv.errors import TargetError
+from maskconv.finding import Where
+
+__all__ = ["JOURNAL", "clear", "lock", "move_all", "repair", "settled", "stage_folder", "write_plan"]
+
+PLAN, LOCK, JOURNAL = "commit.json", "lock", "journal"
+
+
+def repair(path: Path, *, keep_journal: bool = False) -> None:
+    """Complete or remove what a killed run left beside this target. Of a run that is alive, nothing is touched.
+
+    ``keep_journal`` leaves a stage that can be resumed.
+    """
+    path = settled(path)
+    folder = stage_folder(path)
+    if not folder.is_dir():
+        return
+    handle = lock(folder)
+    if handle < 0:
+        return
+    try:
+        if (folder / PLAN).exists():
+            _roll_forward(folder)
+        elif keep_journal and (folder / JOURNAL).exists():
+            return
+        clear(folder)
+    finally:
+        os.close(handle)
+
+
+def settled(path: Path) -> Path:
+    """An absolute path without ``..`` or links on the way; a last part that is a link stays one."""
+    return path.parent.resolve() / path.name if path.name not in {"", ".."} else path.resolve()
+
+
+def stage_folder(path: Path) -> Path:
+    return path.parent / f".{path.name}.partial"
+
+
+def clear(folder: Path) -> None:
+    """Remove a stage: the plan first, lest it be carried out again, the lock last, lest another run moves in early."""
+    last = {PLAN: 0, LOCK: 2}
+    with suppress(OSError):
+        for left in sorted(folder.iterdir(), key=lambda path: last.get(path.name, 1)):
+            _remove(left)
+        folder.rmdir()
+
+
+def lock(folder: Path) -> int:
+    """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock."""
+    while True:
+        folder.mkdir(exist_ok=True)
+        try:
+            handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue  # the run before removed its stage between our two steps: once more
+        if not _locked(handle):
+            os.close(handle)
+            return -1
+        with suppress(FileNotFoundError):
+            if os.name != "posix" or os.stat(folder / LOCK).st_ino == os.fstat(handle).st_ino:
+                return handle
+        os.close(handle)  # as above
+
+
+def _locked(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows: an open file cannot be removed there, which guards the stage as well
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def write_plan(folder: Path, moves: list[tuple[Path, Path]]) -> None:
+    plan = [{"from": a.name, "to": os.path.relpath(b, folder), "inode": a.stat().st_ino} for a, b in moves]
+    temporary = folder / "commit.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(plan, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / PLAN)
+    _sync(folder)
+
+
+def move_all(folder: Path) -> None:
+    """Carry out the plan; a move that is done already is known by the inode at its destination."""
+    plan: list[dict[str, Any]] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    for number, move in enumerate(plan):
+        staged, final = folder / Path(move["from"]).name, Path(os.path.normpath(folder / move["to"]))
+        if final.exists() and final.stat().st_ino == move["inode"]:
+            continue
+        if staged.exists():
+            _place(staged, final, folder / f"old-{number}")
+            _sync(final.parent)
+
+
+def _place(staged: Path, final: Path, aside: Path) -> None:
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if not final.exists() or (staged.is_file() and final.is_file()):
+        staged.replace(final)
+    elif not _exchange(staged, final):
+        final.rename(aside)
+        staged.rename(final)
+
+
+def _exchange(a: Path, b: Path) -> bool:
+    """Swap two paths in one step where the system can (Linux's renameat2)."""
+    if not sys.platform.startswith("linux"):
+        return False
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    cwd, exchange = -100, 2
+    return renameat2 is not None and renameat2(cwd, os.fsencode(a), cwd, os.fsencode(b), exchange) == 0
+
+
+def _roll_forward(folder: Path) -> None:
+    """Complete a commit that was interrupted after its plan was written."""
+    try:
+        move_all(folder)
+    except (ValueError, KeyError, TypeError) as error:
+        text = "an interrupted run left a stage that cannot be read"
+        raise TargetError(text, where=Where(path=str(folder)), fix="look into it, then remove that folder") from error
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

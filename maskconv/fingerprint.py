@@ -1,0 +1,74 @@
+"""Whether a run to be resumed is still the same: its sources, its options, its codecs, and the version of maskconv."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from maskconv import __version__
+from maskconv.sources import PathLike
+
+__all__ = ["fingerprint"]
+
+HEAD = 1 << 16
+CODECS = ("isal", "deflate", "pillow")  # another version may make other bytes of the same pixels
+
+
+def fingerprint(sources: Iterable[PathLike], asked: Mapping[str, Any]) -> str:
+    """A digest of what decides the target's bytes: ``asked`` are the options as they were given.
+
+    Of a file count size, time of change and first 64 KiB, of a folder its files, but not its own time: the target may
+    lie inside. Paths among the options are looked at in the same way.
+    """
+    paths = [str(source) for source in sources]
+    facts = [
+        __version__,
+        [_version(name) for name in CODECS],
+        _plain(asked),
+        [list(_files(path)) for path in [*paths, *_named(asked)]],
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return sorted(map(str, value))
+    return value if isinstance(value, int | float | bool | None) else str(value)
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Files and folders that options name."""
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from _named(one)
+    elif isinstance(value, str | os.PathLike) and str(value) and Path(value).exists():
+        yield str(value)
+
+
+def _files(path: str) -> Iterator[list[Any]]:
+    if os.path.isdir(path):
+        for folder, names, files in os.walk(path):
+            names[:] = sorted(name for name in names if not name.endswith(".partial"))
+            for name in sorted(files):
+                place = os.path.join(folder, name)
+                facts = os.stat(place, follow_symlinks=False)
+                yield [os.path.relpath(place, path), facts.st_size, facts.st_mtime_ns]
+    elif os.path.exists(path):
+        facts = os.stat(path)
+        with open(path, "rb") as file:
+            head = hashlib.sha256(file.read(HEAD)).hexdigest()
+        yield [path, facts.st_size, facts.st_mtime_ns, head]
