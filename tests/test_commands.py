@@ -48,6 +48,7 @@ def test_transcript(path, tmp_path):
     comment, steps = session(path.read_text(encoding="utf-8"))
     shown = [(command, run(command, tmp_path)) for command, _ in steps]
     text = comment + "\n".join(f"$ {command}\n{output}" for command, output in shown)
+    assert "internal error" not in text and "Traceback" not in text
     if os.environ.get("MASKCONV_TRANSCRIPTS") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")

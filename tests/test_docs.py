@@ -100,7 +100,7 @@ def test_the_readme_has_exactly_two_set_up_commands():
 
 KEBAB = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 NO_CODES = {
-    *("utf-8", "utf-8-sig", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"),
+    *("utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"),
     *("centre-near", "centre-trunc"),  # pixel rules
     *("bounding-box", "raster-segmentation"),  # Labelbox's names of tools
     *registry.BUILT_IN,
@@ -138,9 +138,10 @@ def all_codes():
     for path in SOURCES:
         prefix = PREFIXES.get(path.name, "")
         for code, line in codes_of(path):
-            whole = code if code.startswith(prefix) else prefix + code
-            found.setdefault(whole, f"{path.relative_to(ROOT).as_posix()}:{line}")
-    return {code: place for code, place in found.items() if code not in {"labelmap-{}", *NO_CODES}}
+            if code not in {prefix, *NO_CODES}:
+                whole = code if code.startswith(prefix) else prefix + code
+                found.setdefault(whole, f"{path.relative_to(ROOT).as_posix()}:{line}")
+    return found
 
 
 def documented():
