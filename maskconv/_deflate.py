@@ -75,16 +75,15 @@ def _inflate_stream(data: Buffer, size: int) -> bytes:
 
 
 def _pack(data: Buffer, flush: int) -> bytes:
-    # isal's one-call `compress` leaves parts of its state unset and now and then gives other bytes for the same input;
-    # the object's state is zeroed
-    codec: Any = zlib if _isal is None else _isal
-    stream = codec.compressobj(1, zlib.DEFLATED, -15)
+    # isal's levels 1 and 2 give other bytes for the same input in a few processes of a hundred; level 0 never did
+    codec, level = (zlib, 1) if _isal is None else (_isal, 0)
+    stream = codec.compressobj(level, zlib.DEFLATED, -15)
     found: bytes = stream.compress(data) + stream.flush(flush)
     return found
 
 
 def compress(data: Buffer) -> bytes:
-    """A raw deflate stream, fast (level 1)."""
+    """A raw deflate stream, fast."""
     return _pack(data, zlib.Z_FINISH)
 
 
