@@ -87,11 +87,16 @@ FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's form
 
 
 @cli.command(epilog=EPILOG)
-@click.argument("source")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.argument("target")
 @FROM
 @click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
-@click.option("--jobs", type=click.IntRange(min=1), help="How many threads work at once.  [default: one a core]")
+@click.option(
+    "--labels", metavar="FILE.csv", help="Rename labels: lines of old,new; several to one merge, an empty new drops."
+)
+@click.option("--only", metavar="A,B", help="Keep only these labels (their names after --labels).")
+@click.option("--name", metavar="TEMPLATE", help="Rename items: {name} {stem} {folder} {split} {source}.")
+@click.option("--jobs", type=click.IntRange(min=1), help="How many workers work at once.  [default: one a core]")
 @click.option(
     "--on-loss",
     type=click.Choice(["warn", "fail", "ignore"]),
@@ -108,15 +113,27 @@ FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's form
 )
 @click.option("--report", metavar="FILE", help="Write every finding to FILE, as JSON lines.")
 @click.option("--overwrite", is_flag=True, help="Replace the target if it exists, once the new one is complete.")
+@click.option("--resume", is_flag=True, help="Keep what is done when interrupted, and go on with it when run again.")
+@click.option("--dry-run", is_flag=True, help="Do everything but write: say what there would be.")
 @click.option("--quiet", is_flag=True, expose_value=False, help="Show only errors and lost data.")
 @JSON
 @DEBUG
 @click.pass_obj
-def convert(terminal: Terminal, /, source: str, target: str, report: str | None, jobs: int | None, **rest: Any) -> None:
-    """Convert SOURCE into TARGET.
+def convert(
+    terminal: Terminal,
+    /,
+    sources: tuple[str, ...],
+    target: str,
+    report: str | None,
+    jobs: int | None,
+    only: str | None,
+    **rest: Any,
+) -> None:
+    """Convert SOURCE, or several into one, to TARGET.
 
-    SOURCE is a file, a folder or a zip, TARGET what to make of it; - is standard input or output. The formats are
-    recognised by the source's content and the target's suffix.
+    A SOURCE is a file, a folder, a zip, a pattern such as 'exports/*.zip', or a folder of exports; TARGET is what to
+    make of it; - is standard input or output. The formats are recognised by the source's content and the target's
+    suffix. Labels of several sources are the same where their names are.
     """
     from maskconv import driver
     from maskconv.finding import Report
@@ -128,13 +145,16 @@ def convert(terminal: Terminal, /, source: str, target: str, report: str | None,
     found, begin = Report(), time.perf_counter()
     terminal.report = found
     options: dict[str, Any] = {"read": terminal.given["from"], "write": terminal.given["to"], **rest}
-    with report_file(report, found, source, target), terminal.progress(source) as progress:
-        driver.convert(source, target, report=found, jobs=jobs or _default_jobs(), progress=progress, **options)
-        terminal.written = True
-    _close(terminal, found, {"source": source, "target": target}, time.perf_counter() - begin, rest["on_loss"])
+    options["only"] = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+    source = sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
+    with report_file(report, found, sources, target), terminal.progress(source) as progress:
+        driver.convert(sources, target, report=found, jobs=jobs or _default_jobs(), progress=progress, **options)
+        terminal.written = not rest["dry_run"]
+    ends = {"source": source, "target": target, "dry_run": rest["dry_run"]}
+    _close(terminal, found, ends, time.perf_counter() - begin, rest["on_loss"])
 
 
-def _close(terminal: Terminal, report: Report, ends: dict[str, str], seconds: float, on_loss: str) -> None:
+def _close(terminal: Terminal, report: Report, ends: dict[str, Any], seconds: float, on_loss: str) -> None:
     """The closing of a conversion that left a target."""
     from maskconv import face
 
@@ -145,9 +165,11 @@ def _close(terminal: Terminal, report: Report, ends: dict[str, str], seconds: fl
     else:
         if not terminal.quiet:
             terminal.result(face.outcome(report, ends["source"], ends["target"], seconds))
+            if ends["dry_run"]:
+                terminal.result("nothing was written: this was a dry run")
         weights = ["error"] if on_loss == "ignore" else ["error", "data"] if terminal.quiet else list(face.NOUNS)
         terminal.findings(report, weights=weights, listed=("error",))
-        for step in () if terminal.quiet else report.next_steps:
+        for step in () if terminal.quiet or ends["dry_run"] else report.next_steps:
             terminal.result(step, mark="next: ")
     terminal.leave(1 if report.failed else 0)
 

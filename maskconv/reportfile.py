@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,7 +17,7 @@ OURS = (b'{"code": ', b'{"summary": ')  # how the first line of a report begins
 
 
 @contextmanager
-def report_file(path: str | None, report: Report, source: str, target: str) -> Iterator[None]:
+def report_file(path: str | None, report: Report, sources: Sequence[str], target: str) -> Iterator[None]:
     """Stream the report's Findings to a file while the block runs. Raises TargetError and UsageError.
 
     An earlier report is replaced, no other file is.
@@ -25,7 +25,7 @@ def report_file(path: str | None, report: Report, source: str, target: str) -> I
     if path is None:
         yield
         return
-    _check(Path(path), source, target)
+    _check(Path(path), [*sources, target])
     with _explained(path):
         file = open(path, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     lines = _Lines(file, path)
@@ -70,11 +70,11 @@ class _Lines:
                 self.file.close()
 
 
-def _check(path: Path, source: str, target: str) -> None:
+def _check(path: Path, given: Sequence[str]) -> None:
     where = Where(path=str(path))
     if str(path) == "-":
         raise UsageError("--report takes a file's name, not standard output")
-    ends = [Path(end).resolve() for end in (source, target) if end != "-"]
+    ends = [Path(end).resolve() for end in given if end != "-"]
     here = path.resolve()
     if any(here == end or end in here.parents for end in ends):
         fix = "choose another place for it"
