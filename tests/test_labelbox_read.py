@@ -389,7 +389,7 @@ def test_nothing_outside_is_read(tmp_path, address):
     address = address.replace("/ROOT", str(tmp_path))
     images, findings = read(write(inner, record(mask=uri(address))))
     assert images == [] and codes(findings) in (["labelbox-uri"], ["labelbox-mask-missing"])
-    assert codes(read(write(inner, record(mask=uri(address))), mask_dir=inner)[1]) == codes(findings)
+    assert read(write(inner, record(mask=uri(address))), mask_dir=inner)[0] == []
 
 
 def test_missing_composites_are_one_error_each(tmp_path):
@@ -401,7 +401,7 @@ def test_missing_composites_are_one_error_each(tmp_path):
     images, findings = read(path)
     assert images == []
     first, second = findings
-    assert (first.code, first.amount, first.unit, first.where.line) == ("labelbox-mask-missing", 3, "instances", 1)
+    assert (first.code, first.amount, first.unit, first.where.line) == ("labelbox-mask-remote", 3, "instances", 1)
     assert "nothing is fetched" in first.message and "--from-mask-dir" in first.fix and "SECRET" not in str(first)
     assert (second.amount, second.where.line) == (1, 4) and "beside the file" in second.fix
     assert "holds no such file" in read(path, mask_dir=tmp_path)[1][0].message
@@ -601,6 +601,14 @@ def test_score_and_attributes(tmp_path):
     assert (b.score, b.attributes) == (None, {})
 
 
+def test_validating_tells_what_labelbox_would_refuse(tmp_path):
+    path = write(tmp_path, *(record("x" * 201, **BBOX) for _ in range(5001)))
+    images, findings = read(path)
+    assert len(images) == 1 and not [f for f in findings if f.weight is Weight.ERROR]
+    found = {f.code: f.weight for f in validate(path)}
+    assert found["labelbox-too-many"] is found["labelbox-key-long"] is Weight.ERROR
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_an_error_at_most(data):
     import tempfile
@@ -667,7 +675,8 @@ def test_the_documents_own_format(tmp_path):
     path = DATA / "labelbox-oracle" / "seed_format.ndjson"
     assert registry.sniff(path) is FORMAT
     (told,) = [f for f in read(path)[1] if f.weight is Weight.ERROR]
-    assert (told.code, told.amount) == ("labelbox-mask-missing", 3)
+    assert (told.code, told.amount) == ("labelbox-mask-remote", 3)
+    assert {f.weight for f in validate(path)} == {Weight.WARNING}  # masks elsewhere are no fault of the file
     array = composite()
     array[array[:, :, 1] > 0] = 255
     (tmp_path / "ckmuuw2tq00053g68rbwjpoim.png").write_bytes(png_of(array))

@@ -15,9 +15,10 @@ from maskconv.formats.labelbox_ndjson.names import extension, stem
 from maskconv.model import Picture
 from maskconv.store import MAX_MEMBER, unsafe
 
-__all__ = ["MaskFiles", "Pictures"]
+__all__ = ["REMOTE", "MaskFiles", "Pictures"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+REMOTE = "labelbox-mask-remote"
 _SERVE = "name the folder that holds the masks with --from-mask-dir"
 
 
@@ -74,9 +75,12 @@ class MaskFiles:
         code, text = "labelbox-mask-missing", f"the composite {_short(uri)} is not there"
         if self.folder is not None:
             return DataError(f"{text}: {self.folder} holds no such file", code=code, fix="check --from-mask-dir")
+        if uri.startswith(("file:", "/", "\\")):
+            text = f"{_short(uri)} is an absolute path; only files beside the NDJSON are read"
+            return DataError(text, code="labelbox-uri", fix=f"use a relative one, or {_SERVE}")
         if _SCHEME.match(uri):
             text = f"the composite {_short(uri)} is not on this machine, and nothing is fetched"
-            return DataError(text, code=code, fix=f"download the masks, then {_SERVE}")
+            return DataError(text, code=REMOTE, fix=f"download the masks, then {_SERVE}")
         return DataError(text, code=code, fix=f"keep it beside the file, or {_SERVE}")
 
 

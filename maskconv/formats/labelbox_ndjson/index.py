@@ -54,7 +54,7 @@ class Index:
 
     def __iter__(self) -> Iterator[tuple[Row, list[Place]]]:
         """Each data row with the places of its records, in the file's order."""
-        owners = np.frombuffer(self._owners, np.uint32)
+        owners = np.asarray(self._owners)
         order = np.argsort(owners, kind="stable").astype(np.uint32)
         bounds = np.searchsorted(owners, np.arange(len(self.rows) + 1), sorter=order)
         for number, row in enumerate(self.rows):

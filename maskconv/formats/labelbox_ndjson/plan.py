@@ -12,6 +12,7 @@ from urllib.parse import quote
 from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.labelbox_ndjson.index import Row
+from maskconv.formats.labelbox_ndjson.limits import key_error
 from maskconv.formats.labelbox_ndjson.names import extension, known_row
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.tables import DataRows, Schemas, data_rows, schemas
@@ -20,9 +21,8 @@ from maskconv.model import AnnotatedImage
 from maskconv.options import nearest
 from maskconv.plugin import Target
 
-__all__ = ["MAX_KEY", "Plan", "make_plan"]
+__all__ = ["Plan", "make_plan"]
 
-MAX_KEY = 200
 _NUMBERED = re.compile(r".*\.\d+", re.DOTALL)
 
 Mode = Literal["files", "png", "composite"]
@@ -49,9 +49,8 @@ class Plan:
         if known is not None:
             return known, False
         key, guessed = self._key(image)
-        if len(key) > MAX_KEY:
-            text = f"its global key has {len(key)} characters, Labelbox takes {MAX_KEY}: {key[:60]}..."
-            raise DataError(text, code="labelbox-key-long", fix="shorten it with --to-global-key '{stem}{ext}'")
+        if (error := key_error(key)) is not None:
+            raise error
         return ("globalKey", key), guessed
 
     def _key(self, image: AnnotatedImage) -> tuple[str, bool]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson.files import MaskFiles, Pictures
+from maskconv.formats.labelbox_ndjson.files import REMOTE, MaskFiles, Pictures
 from maskconv.formats.labelbox_ndjson.index import Index, Row
+from maskconv.formats.labelbox_ndjson.limits import key_error, limits
 from maskconv.formats.labelbox_ndjson.names import counted, picture, stem
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
@@ -126,6 +127,13 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         if image is not None:
             yield image
 
+    def check(self, unit: Unit, head: LabelboxHead, note: Note) -> None:
+        """Masks that are elsewhere are no fault of the file; what Labelbox would refuse is."""
+        for image in self.decode(unit, head, lambda finding: note(_elsewhere(finding))):
+            limits(image, [annotation.label for annotation in image.annotations], note)
+        if unit.row[0] == "globalKey" and (error := key_error(unit.row[1])) is not None:
+            note(unit.places[0].error(self.source, error, unit.name))
+
     def _picture(self, unit: Unit, note: Note) -> tuple[Picture, tuple[int, int] | None]:
         """The picture of a data row, and its size where the option ``images`` tells it."""
         if self.pictures is None:
@@ -140,6 +148,12 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
             return picture(unit.row), None
         return found, (found.width, found.height)
+
+
+def _elsewhere(finding: Finding) -> Finding:
+    if finding.code != REMOTE:
+        return finding
+    return replace(finding, weight=Weight.WARNING, message=f"{finding.message}: it was not checked")
 
 
 def _refused(name: str, row: Row, seen: dict[str, Row]) -> DataError | None:

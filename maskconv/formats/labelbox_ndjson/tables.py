@@ -143,9 +143,9 @@ def _csv(path: Path) -> list[tuple[str, str]]:
     """Two columns, item and id; a header line may name them in either order."""
     try:
         text = _read(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _bad(f"is not UTF-8 text ({error.reason})", path, "save it as UTF-8") from error
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=_delimiter(text)) if any(row)]
+        rows = [row for row in csv.reader(text.splitlines(), delimiter=_delimiter(text)) if any(row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _bad(f"is no CSV in UTF-8 ({error})", path, "save it as CSV, UTF-8") from error
     item, row_id = 0, 1
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if len(_ID_HEADERS.intersection(header)) == 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import binascii
-from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import orjson
 from maskconv import png, runs
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson.limits import MAX_MASKS, limits
 from maskconv.formats.labelbox_ndjson.names import counted
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
@@ -25,10 +25,6 @@ from maskconv.stage import Stage
 from maskconv.store import unsafe
 
 __all__ = ["LabelboxWriter"]
-
-MAX_SAME = 5000  # annotations of one label on one data row
-MAX_MASKS = 1000  # masks of one import job
-MAX_SIDE = 9000  # pixels of a picture's side
 
 _IMPORT = (
     "In a project whose ontology has these labels and whose batch has these data rows, import the file with Labelbox' "
@@ -85,7 +81,7 @@ class LabelboxWriter(Writer[Plan]):
         items = _held(image, plan, note)
         if not items:
             return None
-        _limits(image, items, note)
+        limits(image, [item.tool for item in items], note)
         if image.width is not None and all(item.kind == "bbox" for item in items):
             note(loss(Feature.IMAGE_SIZE, 1))
         geometries, blobs = _transport(image, items, plan)
@@ -169,17 +165,6 @@ def _schema(table: Schemas, label: str, kind: str) -> str:
         text = table.missing(label, kind)
         raise DataError(text, code="labelbox-schema-unknown", fix="add it to --to-schema-ids")
     return found
-
-
-def _limits(image: AnnotatedImage, items: list[Item], note: Note) -> None:
-    if len(items) > MAX_SAME:
-        label, count = Counter(item.tool for item in items).most_common(1)[0]
-        if count > MAX_SAME:
-            text = f"{count:,} instances of {label!r}; Labelbox takes {MAX_SAME:,} of a label on a data row"
-            note(Finding("labelbox-too-many", Weight.ERROR, text, amount=count, unit="instances", fix="leave some out"))
-    if max(image.width or 0, image.height or 0) > MAX_SIDE:
-        text = f"{image.width} x {image.height} pixels; Labelbox recommends at most {MAX_SIDE} x {MAX_SIDE}"
-        note(Finding("labelbox-large-image", Weight.WARNING, text, unit="images", fix="tile the picture"))
 
 
 def _wire(annotation: Annotation) -> dict[str, Any]:

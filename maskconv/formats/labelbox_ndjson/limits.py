@@ -1,0 +1,36 @@
+"""What Labelbox states as its limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from maskconv.errors import DataError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.model import AnnotatedImage
+
+__all__ = ["MAX_MASKS", "key_error", "limits"]
+
+MAX_KEY = 200  # characters of a global key
+MAX_SAME = 5000  # annotations of one label on one data row
+MAX_MASKS = 1000  # masks of one import job
+MAX_SIDE = 9000  # pixels of a picture's side
+
+
+def key_error(key: str) -> DataError | None:
+    """Why Labelbox would refuse a global key."""
+    if len(key) <= MAX_KEY:
+        return None
+    text = f"the global key has {len(key)} characters, Labelbox takes {MAX_KEY}: {key[:60]}..."
+    return DataError(text, code="labelbox-key-long", fix="shorten it; when writing: --to-global-key '{stem}{ext}'")
+
+
+def limits(image: AnnotatedImage, labels: list[str], note: Note) -> None:
+    """What of one image Labelbox would refuse or advises against; ``labels`` are its annotations'."""
+    where = Where(image=image.name)
+    for label, count in Counter(labels).items() if len(labels) > MAX_SAME else ():
+        if count > MAX_SAME:
+            text = f"{count:,} instances of {label!r}; Labelbox takes {MAX_SAME:,} of a label on a data row"
+            note(Finding("labelbox-too-many", Weight.ERROR, text, where, count, "records", "leave some out"))
+    if max(image.width or 0, image.height or 0) > MAX_SIDE:
+        text = f"{image.width} x {image.height} pixels; Labelbox recommends at most {MAX_SIDE} x {MAX_SIDE}"
+        note(Finding("labelbox-large-image", Weight.WARNING, text, where, unit="images", fix="tile the picture"))
