@@ -274,8 +274,8 @@ ODD: dict[str, Odd] = {
     ),
     "gray 0 and 255": Odd({CLASS: png(BINARY)}, "cvat-binary-mask", E, ("255", "Undeclared label '255'"), None, CLASS),
     "gray index too high": Odd(
-        {CLASS: png(_set(CLASSES, 5, 7, 3))},
-        "cvat-index-undeclared", E, ("the index 3 at x=7, y=5", "3 labels", "1 pixels", "add the missing lines"), None, CLASS,
+        {CLASS: png(_set(CLASSES, 1, 1, 3))},
+        "cvat-index-undeclared", E, ("the index 3 at x=1, y=1", "3 labels", "(1 pixel)", "add the missing lines"), None, CLASS,
     ),
     "class colour undeclared": Odd(
         {CLASS: png(_set(COLORS[CLASSES], 5, 7, (1, 2, 3)))},
@@ -295,8 +295,8 @@ ODD: dict[str, Odd] = {
         "labelmap-background-not-black", W, ("Undeclared color (0, 0, 0)",), BOTH, "labelmap.txt",
     ),
     "object PNG missing": Odd(
-        {OBJECT: None}, "cvat-object-missing", W, ("background included", "connected parts"),
-        [("car", None, CAR), ("tree", None, TREE)], CLASS,
+        {OBJECT: None}, "cvat-object-missing", W, ("background included", "1 image ", "connected parts"),
+        [("car", None, CAR), ("tree", None, TREE)],
     ),
     "class PNG missing": Odd({CLASS: None}, "cvat-class-missing", E, ("SegmentationClass", "TypeError"), None, OBJECT),
     "both missing": Odd({CLASS: None, OBJECT: None}, "cvat-listed-empty", W, ("'a'", "without annotations"), []),
@@ -308,7 +308,7 @@ ODD: dict[str, Odd] = {
     "no PNG at all": Odd({CLASS: b"<html>404</html>"}, "png-foreign", E, ("HTML",), None, CLASS),
     "over two classes": Odd(
         {CLASS: png(COLORS[_set(CLASSES, 1, 1, 2)])},
-        "cvat-mixed", E, ("instance 1", "car: 5 pixels", "tree: 1 pixels", "highest index", "--from-mixed split"),
+        "cvat-mixed", E, ("instance 1", "car: 5 pixels", "tree: 1 pixel)", "highest index", "--from-mixed split"),
         [("tree", 2, TREE)], OBJECT,
     ),
     "class without instance": Odd(
@@ -888,7 +888,7 @@ def test_many_images_with_one_fault_are_one_code(tmp_path: Path) -> None:
     files |= {f"SegmentationClass/i{n}.png": PLAIN[CLASS] for n in range(200)}
     got = read(tmp_path, files)
     (tally,) = got.report.tallies.values()
-    assert (tally.code, tally.count, len(tally.examples)) == ("cvat-object-missing", 200, 20)
+    assert (tally.code, tally.count, tally.amount) == ("cvat-object-missing", 1, 200)
 
 
 # --- random images -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from maskconv import png, runs
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.cvat_mask.layout import counted
 from maskconv.formats.cvat_mask.table import BLACK, UNDECLARED, VOID, VOID_INDEX, Codes, Table, color_text
 from maskconv.model import Mask
 from maskconv.png import Kind, MaskPng
@@ -85,7 +86,7 @@ def read_classes(mask: MaskPng, table: Table, where: Where, note: Note) -> Read:
     if highest == VOID:
         if mask.kind is Kind.GRAY and mask.depth == 8:
             _refuse_binary(mask, where)
-        _note_void(mask, codes, where, note, by_index=by_index)
+        _note_void(mask, codes, where, note)
     if by_index and mask.kind is Kind.PALETTE:
         text = "the palette has other colours than the label map (CVAT: Undeclared color); its indices are read as lines here"
         fix = "for an upload, convert it to cvat-mask, or give labelmap.txt the palette's colours"
@@ -97,7 +98,11 @@ def _undeclared(mask: MaskPng, wrong: NDArray[np.bool_], table: Table, where: Wh
     values, lengths = mask.map.values[wrong], mask.map.lengths[wrong]
     x, y = _pixel(mask.map.starts[wrong][0], mask.map.width)
     count, pixels = len(np.unique(values)), int(lengths.sum())
-    more = f" ({count:,} such values, {pixels:,} pixels in all)" if count > 1 else f" ({pixels:,} pixels)"
+    more = (
+        f" ({count:,} such values, {counted(pixels, 'pixel')} in all)"
+        if count > 1
+        else f" ({counted(pixels, 'pixel')})"
+    )
     if by_index:
         text = f"the index {values[0]} at x={x}, y={y} has no line in the label map of {len(table.names)} labels{more}"
         fix = "class indices are line numbers, from 0: add the missing lines to labelmap.txt"
@@ -119,13 +124,17 @@ def _refuse_binary(mask: MaskPng, where: Where) -> None:
         raise DataError(text, where=where, code="cvat-binary-mask", fix=fix)
 
 
-def _note_void(mask: MaskPng, codes: Codes, where: Where, note: Note, *, by_index: bool) -> None:
+def _note_void(mask: MaskPng, codes: Codes, where: Where, note: Note) -> None:
     void = codes == VOID
     x, y = _pixel(mask.map.starts[void][0], mask.map.width)
-    which, cvat = ("255", "Undeclared label '255'") if by_index else ("VOC's border colour", "Undeclared color")
-    text = f"pixels are void ({which}), the first at x={x}, y={y}; CVAT refuses them ({cvat})"
+    amount = int(mask.map.lengths[void].sum())
+    if mask.kind is Kind.GRAY:
+        which, cvat = "gray 255", "CVAT drops that, and refuses it within an instance (Undeclared label '255')"
+    else:
+        which, cvat = "VOC's border", "CVAT refuses that (Undeclared color)"
+    text = f"{counted(amount, 'void pixel')} ({which}), the first at x={x}, y={y}; {cvat}"
     fix = "for an upload, convert it to cvat-mask, which leaves them out"
-    note(Finding("cvat-void", Weight.WARNING, text, where, int(mask.map.lengths[void].sum()), "pixels", fix))
+    note(Finding("cvat-void", Weight.WARNING, text, where, amount, "pixels", fix))
 
 
 def _note_kind(mask: MaskPng, which: str, where: Where, note: Note) -> None:
@@ -245,7 +254,7 @@ def _by_instance(
 
 
 def _note_mixed(pair: Pair, number: int, areas: dict[str, int], note: Note, *, split_mixed: bool) -> None:
-    parts = ", ".join(f"{name}: {area:,} pixels" for name, area in areas.items())
+    parts = ", ".join(f"{name}: {counted(area, 'pixel')}" for name, area in areas.items())
     text = f"instance {number} lies over {len(areas)} classes ({parts})"
     if split_mixed:
         text += "; it became one instance for each"
@@ -258,8 +267,9 @@ def _note_mixed(pair: Pair, number: int, areas: dict[str, int], note: Note, *, s
 def _note_void_instance(pair: Pair, starts: Ints, lengths: Ints, inside: NDArray[np.bool_], note: Note) -> None:
     if inside.any():
         x, y = _pixel(starts[inside][0], pair.size[0])
-        text = f"pixels of instances are void in the class mask, the first at x={x}, y={y}; they count as void"
         amount = int(lengths[inside].sum())
+        count = counted(amount, "pixel")
+        text = f"{count} of instances void in the class mask, the first at x={x}, y={y}, and so void here"
         note(Finding("cvat-void-instance", Weight.DATA, text, pair.class_where, amount, "pixels"))
 
 
@@ -268,7 +278,8 @@ def _note_stray(pair: Pair, starts: Ints, lengths: Ints, code: Codes, stray: NDA
         x, y = _pixel(starts[stray][0], pair.size[0])
         name = pair.table.names[int(code[stray][0])]
         amount = int(lengths[stray].sum())
-        text = f"pixels have a class but no instance, the first at x={x}, y={y} ({name}); CVAT drops them, too"
+        count = counted(amount, "pixel")
+        text = f"{count} of a class without an instance, the first at x={x}, y={y} ({name}); CVAT drops them, too"
         fix = "give them an instance in SegmentationObject, or remove that folder to take connected components"
         note(Finding("cvat-class-only", Weight.DATA, text, pair.class_where, amount, "pixels", fix))
 
@@ -285,9 +296,8 @@ def _note_background(found: Found, table: Table, where: Where, note: Note) -> No
     count = found.codes.count(table.background)
     if count:
         name = table.names[table.background]
-        text = (
-            f"instances are labelled {name!r}; they are kept, but CVAT refuses them: Label {name!r} is not registered"
-        )
+        number = counted(count, "instance")
+        text = f"{number} labelled {name!r}: kept, but CVAT refuses that (Label {name!r} is not registered)"
         fix = "for an upload, give them another label, or make a label of that name in the task"
         note(Finding("cvat-background-instance", Weight.WARNING, text, where, count, "instances", fix))
 

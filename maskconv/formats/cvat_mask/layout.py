@@ -161,6 +161,10 @@ def _note_places(layout: Layout, store: Store, note: Note) -> None:
             note(Finding("cvat-folder-name", Weight.WARNING, text, where, fix="for an upload, rename the folder"))
 
 
+def counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"
+
+
 def _some(names: Iterable[str]) -> str:
     names = sorted(names)
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
@@ -211,13 +215,16 @@ def _note_several(several: list[Listed], seen: dict[str, Listed], store: Store, 
     again = [listed for listed in several if listed.split != seen[listed.name].split]
     if again:
         first = again[0]
-        text = f"items are in several lists, such as {first.name!r} in {_base(seen[first.name].member)}, too; each is read once"
+        other = _base(seen[first.name].member)
+        text = (
+            f"{counted(len(again), 'item')} in several lists, such as {first.name!r} in {other}, too; each is read once"
+        )
         where = store.where(first.member).at(line=first.line)
         fix = "to CVAT each is an item for itself: for an upload, keep it in one list"
         note(Finding("cvat-split-several", Weight.INFO, text, where, len(again), "images", fix))
     twice = [listed for listed in several if listed.split == seen[listed.name].split]
     if twice:
-        text = f"lines repeat an item of the list, such as {twice[0].name!r}; each item is read once"
+        text = f"{counted(len(twice), 'repeated line')}, such as {twice[0].name!r}; each item is read once"
         where = store.where(twice[0].member).at(line=twice[0].line)
         note(Finding("cvat-list-twice", Weight.WARNING, text, where, len(twice), "lines", "remove the repeated lines"))
 
@@ -230,7 +237,8 @@ def _note_unlisted(root: Root, unlisted: list[str], store: Store, note: Note) ->
         fix = "for an upload, convert it to cvat-mask, which writes the list"
         note(Finding("cvat-no-lists", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
         return
-    text = f"masks are in no list, such as {unlisted[0]!r}: CVAT ignores them without a word; they are read here"
+    count = counted(len(unlisted), "mask")
+    text = f"{count} in no list, such as {unlisted[0]!r}: CVAT ignores that without a word; it is read here"
     fix = "for an upload, add them to a list in ImageSets/Segmentation"
     note(Finding("cvat-unlisted", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
 

@@ -44,6 +44,18 @@ class CvatHead(Head):
     tables: tuple[Table, ...] = ()
 
 
+@dataclass
+class _Count:
+    """How many, and the first."""
+
+    number: int = 0
+    first: str = ""
+
+    def add(self, name: str) -> None:
+        self.number += 1
+        self.first = self.first or name
+
+
 class CvatMaskReader(Reader[Item, CvatHead]):
     Options = ReadOptions
     options: ReadOptions
@@ -113,25 +125,37 @@ class CvatMaskReader(Reader[Item, CvatHead]):
     def units(self, note: Note) -> Iterator[Item]:
         """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
         seen: dict[str, str] = {}
-        empty: list[str] = []
+        empty, lone = _Count(), _Count()
         for root in self._layout.roots:
             for item in layout.items(root, self._store, note):
                 other = seen.setdefault(item.name.casefold(), item.name)
                 if other != item.name:
-                    text = (
-                        f"the items {other!r} and {item.name!r} differ only by case; on many systems they are one file"
-                    )
+                    text = f"the items {other!r} and {item.name!r} differ only by case: on many systems one file"
                     where = self._store.where("").at(image=item.name)
                     note(Finding("cvat-item-collision", Weight.ERROR, text, where, fix="rename one of them"))
                     continue
-                if item.classes is None and item.objects is None:
-                    empty.append(item.name)
+                if item.objects is None:
+                    (empty if item.classes is None else lone).add(item.name)
                 yield item
-        if empty:
-            text = f"listed images have no masks, such as {empty[0]!r}: they are images without annotations"
+        self._note_empty(empty, note)
+        self._note_lone(lone, note)
+
+    def _note_empty(self, empty: _Count, note: Note) -> None:
+        if empty.number:
+            text = f"{empty.number:,} of the listed images without masks, such as {empty.first!r}: taken as without annotations"
             fix = "if they should have some, the export is incomplete"
             where = self._store.where("")
-            note(Finding("cvat-listed-empty", Weight.WARNING, text, where, len(empty), "images", fix))
+            note(Finding("cvat-listed-empty", Weight.WARNING, text, where, empty.number, "images", fix))
+
+    def _note_lone(self, lone: _Count, note: Note) -> None:
+        if lone.number:
+            made = (
+                "each class is one instance" if self.options.objects == "class" else "connected parts are the instances"
+            )
+            text = f"{layout.counted(lone.number, 'image')} without a mask in SegmentationObject, such as {lone.first!r}: {made}"
+            text += "; CVAT makes one of each class, background included"
+            where, fix = self._store.where(""), "for an upload, convert it to cvat-mask"
+            note(Finding("cvat-object-missing", Weight.WARNING, text, where, lone.number, "images", fix))
 
     def decode(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
         if unit.classes is None and unit.objects is None:
@@ -144,7 +168,8 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         table, where = head.tables[unit.table], self._where(unit, unit.classes)
         classes, _ = self._png(unit, unit.classes)
         if unit.objects is None:
-            yield self._image(unit, self._without_objects(classes, table, where, note), table)
+            by_class = self.options.objects == "class"
+            yield self._image(unit, from_classes(classes, table, where, note, by_class=by_class), table)
             return
         objects, data = self._png(unit, unit.objects)
         pair = Pair(classes, objects, table, where, self._where(unit, unit.objects))
@@ -164,14 +189,6 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             text = "the picture has {}x{} pixels, its masks {}x{}; CVAT accepts them silently".format(*size, *masks)
             fix = "export the masks again at the picture's size"
             note(Finding("cvat-picture-size", Weight.WARNING, text, self._where(unit, entry), fix=fix))
-
-    def _without_objects(self, classes: png.MaskPng, table: Table, where: Where, note: Note) -> Found:
-        by_class = self.options.objects == "class"
-        made = "each class is one instance" if by_class else "connected parts of a class are its instances"
-        text = f"SegmentationObject has no mask for this item: {made} here; CVAT makes one of each class, background included"
-        fix = "for an upload, convert it to cvat-mask"
-        note(Finding("cvat-object-missing", Weight.WARNING, text, where, fix=fix))
-        return from_classes(classes, table, where, note, by_class=by_class)
 
     def _png(self, unit: Item, entry: Entry) -> tuple[png.MaskPng, bytes]:
         data = self._store.read(entry)
