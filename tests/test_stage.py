@@ -18,15 +18,24 @@ from typing import Any
 
 import pytest
 
-from maskconv import stage as module
+from maskconv import _commit as module
+from maskconv._commit import repair
 from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.plugin import Layout, Target
-from maskconv.stage import Stage, repair
+from maskconv.stage import Stage
 from maskconv.testing import tree
 
 LAYOUTS: list[Layout] = ["file", "zip", "folder"]
 KINDS = [*LAYOUTS, "file and masks"]
 posix = pytest.mark.skipif(os.name != "posix", reason="forks")
+
+
+@pytest.fixture(autouse=True)
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Nothing here survives a power cut, so nothing waits for the disk; what would have been synced."""
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: calls.append(os.fstat(handle).st_ino))
+    return calls
 
 
 def start(path: Path, kind: str, *, overwrite: bool = False) -> Stage:
@@ -77,6 +86,12 @@ def test_appears_whole(out: Path, kind: str) -> None:
         assert (out / "d1" / "3.png").read_bytes() == b"new 3"
     else:
         assert out.read_bytes() == b"".join(b"new %d\n" % i for i in range(5))
+
+
+@pytest.mark.parametrize("kind", ["file", "zip", "file and masks"])
+def test_main_file_and_its_folder_reach_the_disk(out: Path, kind: str, synced: list[int]) -> None:
+    run(out, kind, "new")
+    assert synced.index(out.stat().st_ino) < synced.index(out.parent.stat().st_ino)
 
 
 @pytest.mark.parametrize("kind", KINDS)
