@@ -223,7 +223,7 @@ class FormatContract:
             notes: tuple[list[Finding], ...] = ([], [], [])
             first = writer.encode(one, plan, notes[0].append)
             assert writer.encode(one, plan, notes[1].append) == first
-            assert spare[0].encode(before, spare[1], notes[2].append) == first
+            assert spare[0].encode(copied(before), spare[1], notes[2].append) == first
             assert notes[0] == notes[1] == notes[2]
             assert one == before
 

@@ -1,14 +1,20 @@
-"""Every built-in format keeps the contract of maskconv.testing."""
+"""Every built-in format keeps the contract of maskconv.testing, and formats that break it are caught."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from maskconv import registry
+from maskconv.finding import Finding, Weight
+from maskconv.formats.mcv import McvReader, McvWriter
 from maskconv.model import Feature, PixelRule
+from maskconv.options import Options
+from maskconv.plugin import Format
 from maskconv.testing import FormatContract
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -66,3 +72,177 @@ def test_every_way_is_run(name: str) -> None:
         c for c in globals().values() if isinstance(c, type) and getattr(c, "format", None) is registry.by_name(name)
     ]
     assert len(ran) == len(WAYS[name])
+
+
+# -- formats that break it -------------------------------------------------------------------------------------------
+
+
+class DropsScores(McvWriter):
+    def encode(self, image, plan, note):
+        return super().encode(
+            image.replace(annotations=tuple(a.replace(score=None) for a in image.annotations)), plan, note
+        )
+
+
+class InventsScores(McvWriter):
+    def encode(self, image, plan, note):
+        told = tuple(a if a.score else a.replace(score=1.0) for a in image.annotations)
+        return super().encode(image.replace(annotations=told), plan, note)
+
+
+class SaysNothingOfHoles(McvWriter):
+    def keeps(self):
+        return super().keeps() - {Feature.HOLES}
+
+
+class TurnsTheOrder(McvWriter):
+    def encode(self, image, plan, note):
+        return super().encode(image.replace(annotations=image.annotations[::-1]), plan, note)
+
+
+class LosesEmptyMasks(McvWriter):
+    def encode(self, image, plan, note):
+        told = tuple(a for a in image.annotations if getattr(a.shape, "area", 1))
+        return super().encode(image.replace(annotations=told), plan, note)
+
+
+class LosesButCountsThem(LosesEmptyMasks):
+    def encode(self, image, plan, note):
+        return super().encode(image, plan, note)._replace(instances=len(image.annotations))
+
+
+class LosesImages(McvWriter):
+    def encode(self, image, plan, note):
+        return None if len(image.annotations) > 255 else super().encode(image, plan, note)
+
+
+class Counts(McvWriter):
+    count = 0
+
+    def encode(self, image, plan, note):
+        self.count += 1
+        return super().encode(image.replace(frame=self.count), plan, note)
+
+
+class ChangesTheInput(McvWriter):
+    def encode(self, image, plan, note):
+        image.attributes["seen"] = True
+        return super().encode(image, plan, note)
+
+
+class WritesTheTime(McvWriter):
+    def append(self, piece, note):
+        super().append(piece._replace(rows=piece.rows + b"\n" * (1 + os.urandom(1)[0])), note)
+
+
+class KeepsTheLastOfOneName(McvWriter):
+    def begin(self, stage, plan):
+        super().begin(stage, plan)
+        self.names = set()
+
+    def append(self, piece, note):
+        name = piece.rows.split(b",")[0]
+        if name not in self.names:
+            super().append(piece, note)
+        self.names.add(name)
+
+
+class WritesBesideTheStage(McvWriter):
+    def begin(self, stage, plan):
+        super().begin(stage, plan)
+        stage.target.path.with_name("target.index").write_bytes(b"litter")
+
+
+class Undocumented(Options):
+    someOption: int = 3
+
+
+class HasAnOptionWithoutHelp(McvWriter):
+    Options = Undocumented
+
+
+class Remembers(McvReader):
+    count = 0
+
+    def decode(self, unit, head, note):
+        self.count += 1
+        for image in super().decode(unit, head, note):
+            yield image.replace(frame=self.count)
+
+
+class RaisesItsOwn(McvReader):
+    def decode(self, unit, head, note):
+        with self.source.open("rb") as file:
+            file.seek(unit[1])
+            file.read(unit[2]).decode("ascii")
+        yield from super().decode(unit, head, note)
+
+
+class Complains(McvReader):
+    def check(self, unit, head, note):
+        note(Finding("complaint", Weight.ERROR, "never content"))
+
+
+class YieldsOnce(McvReader):
+    def units(self, note):
+        self.left = getattr(self, "left", None) or super().units(note)
+        yield from self.left
+
+
+FORMAT = Format("mutant", "Mutant", (".mutant",), lambda probe: probe.suffix == ".mutant", McvReader, McvWriter)
+MUTANTS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
+    ({"writer": DropsScores}, "test_feature", {"feature": Feature.SCORES}),
+    ({"writer": InventsScores}, "test_feature", {"feature": Feature.SCORES}),
+    ({"writer": SaysNothingOfHoles}, "test_feature", {"feature": Feature.HOLES}),
+    ({"writer": TurnsTheOrder}, "test_feature", {"feature": Feature.OVERLAP}),
+    ({"writer": LosesEmptyMasks}, "test_nothing_vanishes", {}),
+    ({"writer": LosesButCountsThem}, "test_nothing_vanishes", {}),
+    ({"writer": LosesImages}, "test_nothing_vanishes", {}),
+    ({"writer": Counts}, "test_encode_is_pure", {}),
+    ({"writer": ChangesTheInput}, "test_encode_is_pure", {}),
+    ({"writer": WritesTheTime}, "test_same_bytes", {}),
+    ({"writer": KeepsTheLastOfOneName}, "test_items_of_one_name", {}),
+    ({"writer": WritesBesideTheStage}, "test_interrupted", {"old": False}),
+    ({"writer": HasAnOptionWithoutHelp}, "test_options", {"side": "write"}),
+    ({"reader": Remembers}, "test_decode_is_pure", {}),
+    ({"reader": YieldsOnce}, "test_decode_is_pure", {}),
+    ({"reader": RaisesItsOwn}, "test_broken_input", {}),
+    ({"reader": Complains}, "test_own_target_is_fine", {}),
+    ({"sniff": lambda probe: probe.kind == "file"}, "test_sniffed", {}),
+    ({"title": "A mutant."}, "test_names", {}),
+    ({"suffixes": ("mutant",)}, "test_names", {}),
+    ({"name": "Mutant"}, "test_names", {}),
+    ({"reader": None, "writer": None}, "test_names", {}),
+]
+
+
+@pytest.mark.parametrize(("wrong", "test", "facts"), MUTANTS, ids=lambda value: getattr(value, "__name__", None))
+def test_mutants_are_caught(
+    wrong: dict[str, Any], test: str, facts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = replace(FORMAT, **wrong)
+    if test != "test_sniffed":  # what is tested is one fault at a time
+        mcv = registry.by_name("mcv")
+        monkeypatch.setattr(
+            "maskconv.formats.mcv.FORMAT", replace(mcv, sniff=lambda p: p.suffix == ".mcv" and mcv.sniff(p))
+        )
+    monkeypatch.setattr(registry, "_plugins", lambda: {found.name: found})
+    contract = type("Contract", (FormatContract,), {"format": found})()
+    places = {} if test in {"test_names", "test_options"} else {"tmp_path": tmp_path}
+    with pytest.raises(BaseException) as caught:
+        getattr(contract, test)(**facts, **places)
+    assert not isinstance(caught.value, pytest.skip.Exception | TypeError)
+
+
+def test_the_format_that_they_come_from_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mcv = registry.by_name("mcv")
+    monkeypatch.setattr(
+        "maskconv.formats.mcv.FORMAT", replace(mcv, sniff=lambda p: p.suffix == ".mcv" and mcv.sniff(p))
+    )
+    monkeypatch.setattr(registry, "_plugins", lambda: {"mutant": FORMAT})
+    contract = type("Contract", (FormatContract,), {"format": FORMAT})()
+    for number, (test, facts) in enumerate({(test, tuple(facts.items())) for _, test, facts in MUTANTS}):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        places = {} if test in {"test_names", "test_options"} else {"tmp_path": folder}
+        getattr(contract, test)(**dict(facts), **places)
