@@ -635,6 +635,13 @@ def test_masks_come_back_exactly(shapes, masks):
         assert content(read(Path(folder, "out.ndjson"))) == content([one])
 
 
+def test_an_item_named_by_a_table_has_no_known_extension(tmp_path):
+    write(tmp_path, image(annotation()), name="m.ndjson", data_rows={"a": "ck1"})
+    report = maskconv.convert(tmp_path / "m.ndjson", tmp_path / "b.ndjson", read={"data_rows": {"a": "ck1"}})
+    assert "labelbox-key-extension" in {f.code for f in report.findings}
+    assert orjson.loads((tmp_path / "b.ndjson").read_bytes())["dataRow"] == {"globalKey": "a"}
+
+
 def test_keeps():
     for shape, kept in (("mask", Feature.MASKS), ("polygon", Feature.POLYGONS)):
         keeps = FORMAT.writer(FORMAT.writer.Options(shape=shape)).keeps()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from maskconv.formats.labelbox_ndjson.index import Row
 from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
 
-__all__ = ["counted", "extension", "known_row", "picture", "stem"]
+__all__ = ["counted", "extension", "known_extension", "known_row", "picture", "stem"]
 
 # Pictures that only Labelbox has: the path says which of its keys the member is; no file has such a path.
 _AT_LABELBOX = {"globalKey": "labelbox:global-key", "id": "labelbox:data-row"}
@@ -32,6 +32,12 @@ def picture(row: Row) -> Picture:
     """The picture of a data row: Labelbox has it under this key."""
     kind, key = row
     return Picture.unchecked(path=_AT_LABELBOX[kind], member=key, width=None, height=None)
+
+
+def known_extension(image: AnnotatedImage) -> str | None:
+    """The extension of an image's picture; None where nobody knows the picture's name."""
+    place = image.picture
+    return None if place is None or place.path == _AT_LABELBOX["id"] else extension(place.member or place.path)
 
 
 def known_row(image: AnnotatedImage) -> Row | None:

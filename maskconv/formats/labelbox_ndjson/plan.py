@@ -13,7 +13,7 @@ from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.labelbox_ndjson.index import Row
 from maskconv.formats.labelbox_ndjson.limits import key_error
-from maskconv.formats.labelbox_ndjson.names import extension, known_row
+from maskconv.formats.labelbox_ndjson.names import known_extension, known_row
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.tables import DataRows, Schemas, data_rows, schemas
 from maskconv.formats.labelbox_ndjson.uuids import namespace
@@ -54,11 +54,10 @@ class Plan:
         return ("globalKey", key), guessed
 
     def _key(self, image: AnnotatedImage) -> tuple[str, bool]:
-        name, place = image.name, image.picture
-        ext = extension(place.member or place.path) if place is not None else ""
+        name, ext = image.name, known_extension(image)
         template = "{name}{ext}" if self.template is None else self.template
-        values = {"name": name, "stem": name.rsplit("/", 1)[-1], "ext": ext, "split": image.split or ""}
-        return template.format_map(values).lstrip("/"), place is None and "{ext}" in template
+        values = {"name": name, "stem": name.rsplit("/", 1)[-1], "ext": ext or "", "split": image.split or ""}
+        return template.format_map(values).lstrip("/"), ext is None and "{ext}" in template
 
     def _row_id(self, rows: DataRows, name: str) -> str:
         found = rows.ids.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,13 +124,10 @@ class LabelboxWriter(Writer[Plan]):
             note(Finding("labelbox-key-extension", Weight.WARNING, text, amount=self._guessed, unit="images", fix=fix))
         if self._masks > MAX_MASKS:
             text = (
-                f"the file has {self._masks:,} masks; Labelbox asks to split more than {MAX_MASKS:,} into separate jobs"
+                f"{self._masks:,} masks in one file; Labelbox asks to split more than {MAX_MASKS:,} into separate jobs"
             )
-            note(
-                Finding(
-                    "labelbox-many-masks", Weight.WARNING, text, amount=self._masks, unit="masks", fix="split the file"
-                )
-            )
+            fix = "split the file by data rows"
+            note(Finding("labelbox-many-masks", Weight.WARNING, text, amount=self._masks, unit="masks", fix=fix))
 
     def next_steps(self) -> tuple[str, ...]:
         steps = (_IMPORT, _AGAIN)
@@ -170,13 +168,10 @@ def _schema(table: Schemas, label: str, kind: str) -> str:
 def _wire(annotation: Annotation) -> dict[str, Any]:
     """The attributes that a record holds, as the record holds them."""
     found: dict[str, Any] = {}
-    try:
-        if "customMetrics" in annotation.attributes:
-            found["customMetrics"] = checks.custom_metrics(annotation.attributes["customMetrics"])
-        if "classifications" in annotation.attributes:
-            found["classifications"] = checks.classifications(annotation.attributes["classifications"])
-    except checks.RecordError:
-        return found
+    for key, check in (("customMetrics", checks.custom_metrics), ("classifications", checks.classifications)):
+        if key in annotation.attributes:
+            with suppress(checks.RecordError):
+                found[key] = check(annotation.attributes[key])
     return found
 
 
