@@ -87,8 +87,7 @@ FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's form
 
 
 @cli.command(epilog=EPILOG)
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.argument("target")
+@click.argument("paths", nargs=-1, metavar="SOURCE... TARGET")
 @FROM
 @click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
 @click.option(
@@ -122,26 +121,23 @@ FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's form
 def convert(
     terminal: Terminal,
     /,
-    sources: tuple[str, ...],
-    target: str,
+    paths: tuple[str, ...],
     report: str | None,
     jobs: int | None,
     only: str | None,
     **rest: Any,
 ) -> None:
-    """Convert SOURCE, or several into one, to TARGET.
+    """Convert a data set, or several into one.
 
     A SOURCE is a file, a folder, a zip, a pattern such as 'exports/*.zip', or a folder of exports; TARGET is what to
     make of it; - is standard input or output. The formats are recognised by the source's content and the target's
     suffix. Labels of several sources are the same where their names are.
     """
-    from maskconv import driver
+    from maskconv import driver, face
     from maskconv.finding import Report
     from maskconv.reportfile import report_file
 
-    if target == "-" and terminal.json:
-        raise click.UsageError("--json and the target - both need standard output; convert to a file")
-    terminal.stdout_is_data = target == "-"
+    sources, target = _ends(terminal, paths)
     found, begin = Report(), time.perf_counter()
     terminal.report = found
     options: dict[str, Any] = {"read": terminal.given["from"], "write": terminal.given["to"], **rest}
@@ -150,23 +146,34 @@ def convert(
     with report_file(report, found, sources, target), terminal.progress(source) as progress:
         driver.convert(sources, target, report=found, jobs=jobs or _default_jobs(), progress=progress, **options)
         terminal.written = not rest["dry_run"]
-    ends = {"source": source, "target": target, "dry_run": rest["dry_run"]}
-    _close(terminal, found, ends, time.perf_counter() - begin, rest["on_loss"])
+    ends = {"sources": sources, "target": target, "dry_run": rest["dry_run"]}
+    text = face.outcome(found, source, target, time.perf_counter() - begin, dry=rest["dry_run"])
+    _close(terminal, found, ends, text, rest["on_loss"])
 
 
-def _close(terminal: Terminal, report: Report, ends: dict[str, Any], seconds: float, on_loss: str) -> None:
-    """The closing of a conversion that left a target."""
+def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:
+    """The sources and the target."""
+    if len(paths) < 2:
+        missing = f"after {paths[0]} the target is missing" if paths else "both are missing"
+        raise click.UsageError(f"convert takes a source and a target; {missing}", click.get_current_context())
+    *sources, target = paths
+    if target == "-" and terminal.json:
+        raise click.UsageError("--json and the target - both need standard output; convert to a file")
+    terminal.stdout_is_data = target == "-"
+    return sources, target
+
+
+def _close(terminal: Terminal, report: Report, ends: dict[str, Any], text: str, on_loss: str) -> None:
+    """The closing of a conversion that came to its end: JSON, or the sentence, the findings, and what comes next."""
     from maskconv import face
 
     if terminal.json:
         formats = {"source_format": report.source_format, "target_format": report.target_format}
-        facts = {"seconds": round(seconds, 3), "next_steps": report.next_steps, "error": None}
+        facts = {"next_steps": report.next_steps, "error": None}
         terminal.document({"ok": not report.failed, **ends, **formats, **report.to_dict(), **facts})
     else:
         if not terminal.quiet:
-            terminal.result(face.outcome(report, ends["source"], ends["target"], seconds))
-            if ends["dry_run"]:
-                terminal.result("nothing was written: this was a dry run")
+            terminal.result(text)
         weights = ["error"] if on_loss == "ignore" else ["error", "data"] if terminal.quiet else list(face.NOUNS)
         terminal.findings(report, weights=weights, listed=("error",))
         for step in () if terminal.quiet or ends["dry_run"] else report.next_steps:
@@ -184,8 +191,8 @@ def _close(terminal: Terminal, report: Report, ends: dict[str, Any], seconds: fl
 def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool) -> None:
     """Check a data set or a label map.
 
-    PATH is of any format that maskconv reads or checks. Every problem is shown with its file, its line and what to do. The exit status is 1 where there are errors or data
-    would be lost, with --strict also where there are warnings.
+    PATH is of any format that maskconv reads or checks. Every problem is shown with its file, its line and what to do.
+    The exit status is 1 where there are errors or data would be lost, with --strict also where there are warnings.
     """
     from maskconv import driver, face
 

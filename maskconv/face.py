@@ -130,11 +130,13 @@ def error_lines(text: str, look: Look) -> Iterator[str]:
     return hanging(look.paint("error:", "error") + " ", plain(text), look, used=7)
 
 
-def outcome(report: Report, source: str, target: str, seconds: float) -> str:
+def outcome(report: Report, source: str, target: str, seconds: float, *, dry: bool = False) -> str:
     """``export.zip (cvat-mask) -> out.ndjson (labelbox-ndjson): 17 images, 63 instances, 0.21 s``."""
     ends = f"{plain(source)} ({report.source_format}) -> {plain(target)} ({report.target_format})"
     images = _part(report.images_written, report.images, "image")
-    return f"{ends}: {images}, {_part(report.instances_written, report.instances, 'instance')}, {seconds:.2f} s"
+    instances = _part(report.instances_written, report.instances, "instance")
+    text = f"{ends}: {images}, {instances}, {seconds:.2f} s"
+    return f"{text}; a dry run, nothing was written" if dry else text
 
 
 def _part(written: int, read: int, noun: str) -> str:

@@ -136,11 +136,12 @@ def expand(given: PathLike | Sequence[PathLike]) -> list[PathLike]:
     paths: list[PathLike] = []
     for one in [given] if isinstance(given, str | os.PathLike) else given:
         paths += _matches(one)
-    seen: dict[str, PathLike] = {}
+    seen: set[str] = set()
     for path in paths:
-        other = seen.setdefault(os.path.realpath(path), path)
-        if other is not path:
+        real = os.path.realpath(path)
+        if real in seen:
             raise UsageError(f"the source {path} is given twice")
+        seen.add(real)
     if not paths:
         raise UsageError("there is no source")
     return paths

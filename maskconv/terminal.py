@@ -192,9 +192,11 @@ class Terminal:
         return _told(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
 
     def _state(self) -> str:
+        if self.written:
+            return "the target is complete"
         if self.report is not None and self.report.resumable:
-            return f"{self.report.images:,} images are done and kept; the same command goes on with them"
-        return "the target is complete" if self.written else "nothing was written"
+            return "what is done is kept, run it again with --resume to go on"
+        return "nothing was written"
 
 
 def _told(error: BaseException, code: str, text: str, status: int) -> tuple[dict[str, Any], str, int]:

@@ -144,7 +144,10 @@ def test_an_unknown_option_lists_the_known(run, here, name):
     [
         ["frobnicate"],
         ["convert", "a.mcv"],
-        ["convert", "a.mcv", "b.mcv", "c.mcv"],
+        ["convert", "a.mcv", "a.mcv", "b.mcv"],
+        ["convert", "a.mcv", "b.mcv", "--only", "cra"],
+        ["convert", "a.mcv", "b.mcv", "--name", "{nmae}"],
+        ["convert"],
         ["convert", "a.mcv", "b.mcv", "--jobs", "0"],
         ["convert", "a.mcv", "b.mcv", "--on-loss", "maybe"],
         ["convert", "a.mcv", "b.mcv", "--frob"],
@@ -283,6 +286,21 @@ def test_json_of_a_failure_holds_the_findings(run, here):
     assert found["findings"][0]["where"] == {"path": "a.mcv", "line": 2}
 
 
+def test_a_dry_run_writes_nothing(run, here):
+    status, out, err = run("convert", "a.mcv", "b.toy", "--dry-run")
+    assert status == 0 and out.endswith("a dry run, nothing was written\n") and "holes-filled" in err
+    assert json.loads(run("convert", "a.mcv", "b.toy", "--dry-run", "--json")[1])["dry_run"] is True
+    assert [p.name for p in here.iterdir()] == ["a.mcv"]
+
+
+def test_several_sources_become_one(run, here):
+    write_source(here / "c.mcv", 2, name="other {}")
+    (here / "map.csv").write_text("car,vehicle\n")
+    status, out, _ = run("convert", "a.mcv", "c.mcv", "b.mcv", "--labels", "map.csv", "--name", "x/{name}")
+    assert status == 0 and "a.mcv and 1 more (mcv) -> b.mcv (mcv): 5 images" in out
+    assert json.loads(run("info", "b.mcv", "--json")[1])["labels"] == {"vehicle": 5, "Straße": 0}
+
+
 def test_standard_output_takes_only_the_data(run, here):
     status, out, err = run("convert", "a.mcv", "-", "--to", "toy")
     assert status == 0
@@ -409,6 +427,24 @@ def test_a_signal_ends_within_a_second_and_leaves_nothing(here, number, status):
     assert (process.returncode, out) == (status, "")
     assert err.startswith("error: stopped by") and "nothing was written" in err and err.count("\n") == 1
     assert sorted(p.name for p in here.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_stopped_run_can_be_resumed(here):
+    write_source(here / "big.mcv", 1500, name="item {:06}")
+    args = ("convert", "big.mcv", "b.zip", "--resume", "--jobs", "1", "--to", "cvat-mask")
+    process = maskconv_process(*args)
+    while process.poll() is None and not any(p.stat().st_size > 30_000 for p in here.glob(".b.zip.partial/journal*")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 143 and "--resume" in err and not (here / "b.zip").exists()
+    process = maskconv_process(*args)
+    process.communicate(timeout=300)
+    assert process.returncode == 0
+    process = maskconv_process("convert", "big.mcv", "whole.zip")
+    process.communicate(timeout=300)
+    assert (here / "b.zip").read_bytes() == (here / "whole.zip").read_bytes()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes")
