@@ -99,12 +99,15 @@ def array(path: Path) -> Array:
 
 def decoded(classes: Array, objects: Array, names: dict[tuple[int, int, int], str]) -> list[Any]:
     """Label, number and pixels of each instance colour, in the order of VOC's map, by numpy alone."""
-    colors = set(map(tuple, np.unique(objects.reshape(-1, 3), axis=0).tolist()))
+    weights = np.array([1 << 16, 1 << 8, 1])
+    of, number = classes @ weights, objects @ weights
+    label = {int(np.array(color) @ weights): name for color, name in names.items()}
+    order = {int(np.array(color) @ weights): index for color, index in VOC_INDEX.items()}
     found = []
-    for color in sorted(colors - {(0, 0, 0)}, key=VOC_INDEX.__getitem__):
-        inside = (objects == color).all(axis=2)
-        (label,) = {names[tuple(c)] for c in np.unique(classes[inside], axis=0).tolist()}
-        found.append((label, VOC_INDEX[color], np.packbits(inside).tobytes()))
+    for color in sorted(set(np.unique(number).tolist()) - {0}, key=order.__getitem__):
+        inside = number == color
+        (code,) = np.unique(of[inside]).tolist()
+        found.append((label[code], order[color], np.packbits(inside).tobytes()))
     return found
 
 

@@ -192,17 +192,14 @@ def _note_color(highest: int, pair: Pair, note: Note) -> None:
 def _plain(pair: Pair, classes: Read, indices: NDArray[Any]) -> Found | None:
     """The common case, without looking at a pixel twice: each instance in one class, all else empty, no void."""
     highest, code = int(indices.max()), classes.codes
-    if highest > 0xFFFF or int(code.max()) == VOID or (indices == VOID_INDEX).any():
+    if highest > 0xFFFF or int(code.max()) == VOID or (highest >= VOID_INDEX and (indices == VOID_INDEX).any()):
         return None
     image, (width, height) = pair.objects.map, pair.size
-    lengths = image.lengths
+    lengths, places = image.lengths, indices.astype(np.intp)
     at, broken = runs.uniform(RunMap(width, height, classes.map.starts, code), image.starts, lengths)
-    outside = at[indices == 0]
-    if broken.any() or ((outside != classes.empty) & (outside != BLACK)).any():
-        return None
-    class_of = np.zeros(highest + 1, np.uint16)
-    class_of[indices] = at
-    if (class_of[indices] != at).any():
+    class_of = np.full(highest + 1, BLACK, np.uint16)
+    class_of[places] = at
+    if broken.any() or class_of[0] not in (classes.empty, BLACK) or (class_of.take(places) != at).any():
         return None
     found, shapes = runs.group(image.starts, lengths, indices, skip=0)
     of = class_of[found].tolist()

@@ -142,7 +142,8 @@ class CvatMaskReader(Reader[Item, CvatHead]):
 
     def _note_empty(self, empty: _Count, note: Note) -> None:
         if empty.number:
-            text = f"{empty.number:,} of the listed images without masks, such as {empty.first!r}: taken as without annotations"
+            count = layout.counted(empty.number, "listed image")
+            text = f"{count} without masks, such as {empty.first!r}: taken as without annotations"
             fix = "if they should have some, the export is incomplete"
             where = self._store.where("")
             note(Finding("cvat-listed-empty", Weight.WARNING, text, where, empty.number, "images", fix))
