@@ -361,7 +361,7 @@ def test_splits_of_one_name(tmp_path):
         records, _ = write(tmp_path, *both, global_key="{split}/{name}{ext}", masks=masks)
         assert [r["dataRow"]["globalKey"] for r in records] == ["train/a.jpg", "val/a.jpg"]
     for masks in ("png", "composite"):
-        with pytest.raises(DataError, match="two images have the global key"):
+        with pytest.raises(DataError, match="two images would be named"):
             write(tmp_path, *both, masks=masks)
 
 

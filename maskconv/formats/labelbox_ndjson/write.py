@@ -92,30 +92,24 @@ class LabelboxWriter(Writer[Plan]):
             text = "uuids that occur twice in the image: all but the first were replaced"
             note(Finding("labelbox-uuid-replaced", Weight.WARNING, text, amount=uuids.replaced, unit="instances"))
         masks = sum(item.kind == "mask" for item in items)
-        return Piece(b"".join(records), blobs, [row[0], row[1], guessed, masks], len(items))
+        return Piece(b"".join(records), blobs, [guessed, masks], len(items), row[1])
 
     def begin(self, stage: Stage, plan: Plan) -> None:
         self._stage, self._plan = stage, plan
-        self._keys: set[str] = set()
-        self._guessed = self._masks = 0
+        self._images = self._guessed = self._masks = 0
         if plan.folder is not None:
             stage.sidecar(plan.folder)
 
     def append(self, piece: Piece, note: Note) -> None:
         del note
-        kind, key, guessed, masks = piece.facts
-        if key in self._keys:
-            what = "data row id" if kind == "id" else "global key"
-            text = f"two images have the {what} {key!r}"
-            fix = "make them differ: --to-global-key '{split}/{name}{ext}'" if kind != "id" else "check --to-data-rows"
-            raise DataError(text, code="labelbox-key-twice", fix=fix)
-        self._keys.add(key)
+        guessed, masks = piece.facts
+        self._images += 1
         self._guessed += guessed
         self._masks += masks
         self._stage.write(piece.rows)
 
     def finish(self, note: Note) -> None:
-        if not self._keys:
+        if not self._images:
             text = "no image has an instance, so the file would be empty"
             note(Finding("labelbox-empty", Weight.ERROR, text, fix="there is nothing to import"))
         if self._guessed:
