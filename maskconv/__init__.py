@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         TargetExistsError,
         UnknownFormatError,
         UsageError,
+        WorkerError,
     )
     from maskconv.finding import Finding, Report, Weight, Where
     from maskconv.model import (
@@ -60,6 +61,7 @@ _HOMES = {
         "TargetExistsError",
         "UnknownFormatError",
         "UsageError",
+        "WorkerError",
     ),
     "finding": ("Finding", "Report", "Weight", "Where"),
     "model": (
@@ -107,6 +109,7 @@ __all__ = [
     "UsageError",
     "Weight",
     "Where",
+    "WorkerError",
     "__version__",
     "convert",
     "info",

@@ -11,6 +11,7 @@
     ├── TargetError             the target cannot be written
     │   └── TargetExistsError   it is there already, and --overwrite was not given
     ├── MissingDependencyError  a package or a system library is not installed
+    ├── WorkerError             a worker process died: killed, out of memory, or crashed in native code
     └── ConversionError         the run ended without a result; `report` says why
         └── LossError           it would have lost data, and on_loss="fail" forbids that
 
@@ -39,6 +40,7 @@ __all__ = [
     "TargetExistsError",
     "UnknownFormatError",
     "UsageError",
+    "WorkerError",
 ]
 
 
@@ -117,6 +119,10 @@ class TargetExistsError(TargetError):
 
 class MissingDependencyError(MaskconvError):
     default_code = "dependency-missing"
+
+
+class WorkerError(MaskconvError):
+    default_code = "worker-died"
 
 
 class ConversionError(MaskconvError):

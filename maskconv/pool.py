@@ -21,9 +21,9 @@ from multiprocessing.process import BaseProcess
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol, TypeVar
 
-from maskconv.errors import MaskconvError
+from maskconv.errors import WorkerError
 
-__all__ = ["WorkerError", "Workers", "batches", "ordered"]
+__all__ = ["Workers", "batches", "ordered"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -33,12 +33,6 @@ Workers = Literal["auto", "threads", "processes"]
 BATCH = 8  # one image a task costs as much in hand-over as in work
 WINDOW = 3  # batches under way for each worker
 WORTH_IT = 64  # batches: fewer are done before processes would have paid for their start
-
-
-class WorkerError(MaskconvError):
-    """A worker process died: killed, out of memory, or crashed in native code."""
-
-    default_code = "worker-died"
 
 
 class Work(Protocol[B_co]):

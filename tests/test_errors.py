@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import pickle
+import pkgutil
 
 import pytest
 
@@ -32,7 +34,17 @@ def drawn() -> dict[str, str]:
 
 def test_the_tree_is_as_drawn() -> None:
     assert drawn() == {c.__name__: c.__bases__[0].__name__ for c in CLASSES}
-    assert len(drawn()) == 13
+    assert len(drawn()) == 14
+
+
+def test_there_is_one_tree() -> None:
+    for module in pkgutil.walk_packages(maskconv.__path__, "maskconv."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    known = [MaskconvError]
+    for kind in known:
+        known += kind.__subclasses__()
+    assert {c for c in known if c.__module__.startswith("maskconv")} == set(CLASSES)
 
 
 def test_all_are_public() -> None:
