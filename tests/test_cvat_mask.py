@@ -541,6 +541,19 @@ def test_void_in_the_instance_mask_alone(tmp_path: Path) -> None:
     assert pixels(got.images[0].ignored) == where(border())
 
 
+def test_entry_255_of_a_palette_is_void_whatever_its_colour(tmp_path: Path) -> None:
+    colors = np.vstack([COLORS, np.zeros((252, 3)), [(255, 255, 255)]]).astype(np.uint8)
+    got = read(tmp_path, PLAIN | {CLASS: png(palette(np.where(border(), 255, CLASSES), colors))})
+    assert got.instances() == {"a": BOTH}
+    assert pixels(got.images[0].ignored) == where(border())
+
+
+def test_entry_255_of_a_palette_may_be_a_labels(tmp_path: Path) -> None:
+    colors = np.vstack([COLORS[:2], np.zeros((253, 3)), COLORS[2:]]).astype(np.uint8)
+    got = read(tmp_path, PLAIN | {CLASS: png(palette(np.where(CLASSES == 2, 255, CLASSES), colors))})
+    assert got.instances() == {"a": BOTH}
+
+
 def test_void_over_an_instance_counts_as_void_and_is_told(tmp_path: Path) -> None:
     got = read(tmp_path, PLAIN | {CLASS: png(_set(CLASSES, 1, 1, 255))})
     assert got.instances() == {"a": [("car", 1, CAR - {(1, 1)}), ("tree", 2, TREE)]}
