@@ -1,18 +1,17 @@
-"""Compression for PNG: libdeflate and ISA-L where they are installed, the standard library where not.
+"""Inflating and checksums: libdeflate and ISA-L where they are installed, the standard library where not.
 
-Whatever is installed, the same bytes go in and come out; only the compressed form may differ.
+Whatever is installed, the same bytes come out and the same streams are refused.
 """
 
 from __future__ import annotations
 
 import zlib
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from maskconv.errors import PngError
 
-__all__ = ["LAST_BLOCK", "START", "compress", "compress_part", "crc32", "inflate", "zeros"]
+__all__ = ["compress", "crc32", "inflate"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -28,8 +27,6 @@ _libdeflate = _optional("deflate")
 _isal = _optional("isal.isal_zlib")
 
 MAX_RATIO = 1032  # deflate cannot do better: 258 bytes in two bits
-START = b"\x78\x01"  # a zlib stream's header: window of 32 KiB, fast
-LAST_BLOCK = b"\x03\x00"  # an empty block that ends a raw deflate stream
 
 
 def crc32(data: Buffer) -> int:
@@ -74,32 +71,7 @@ def _inflate_stream(data: Buffer, size: int) -> bytes:
     return found
 
 
-def _pack(data: Buffer, flush: int) -> bytes:
-    # isal's levels 1 and 2 give other bytes for the same input in a few processes of a hundred; level 0 never did
-    codec, level = (zlib, 1) if _isal is None else (_isal, 0)
-    stream = codec.compressobj(level, zlib.DEFLATED, -15)
-    found: bytes = stream.compress(data) + stream.flush(flush)
-    return found
-
-
 def compress(data: Buffer) -> bytes:
-    """A raw deflate stream, fast."""
-    return _pack(data, zlib.Z_FINISH)
-
-
-def compress_part(data: Buffer) -> bytes:
-    """Raw deflate blocks, fast, that end on a byte and refer to nothing before them: parts can be joined freely."""
-    return _pack(data, zlib.Z_FULL_FLUSH)
-
-
-@lru_cache(maxsize=32)
-def _power_of_zeros(exponent: int) -> bytes:
-    stream = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = bytes(min(1 << exponent, 1 << 20))
-    parts = [stream.compress(block) for _ in range((1 << exponent) // len(block))]
-    return b"".join(parts) + stream.flush(zlib.Z_FULL_FLUSH)
-
-
-def zeros(count: int) -> list[bytes]:
-    """Raw deflate blocks, to be joined, of ``count`` (< 2**32) zero bytes; like `compress_part`, but nearly free."""
-    return [_power_of_zeros(bit) for bit in range(31, -1, -1) if count >> bit & 1]
+    """A zlib stream for passing on at once, fast. Not for files: isal's bytes differ between versions and processors."""
+    found: bytes = zlib.compress(data, 1) if _isal is None else _isal.compress(data, 1)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv._deflate import START, Buffer, compress, crc32, inflate
+from maskconv._deflate import Buffer, compress, crc32, inflate
 from maskconv.errors import PngError
 
 __all__ = ["MAX_PIXELS", "Contents", "Header", "assemble", "open_png", "read_header", "samples", "unfilter"]
@@ -224,8 +223,7 @@ def _unfilter_by_pillow(rows: Bytes, bpp: int) -> Bytes:
     color_type = (GRAY, GRAY_ALPHA, RGB, RGB_ALPHA)[bpp - 1]
     header = Header(size // bpp, height, 8, color_type, interlaced=False)
     # the image class, not Image.open: no warnings about sizes that we have checked
-    data = np.ascontiguousarray(rows).data.cast("B")
-    stream = b"".join((START, compress(data), zlib.adler32(data).to_bytes(4)))
+    stream = compress(np.ascontiguousarray(rows).data.cast("B"))
     with PngImageFile(io.BytesIO(assemble(header, stream))) as image:
         return np.frombuffer(image.tobytes(), np.uint8).reshape(height, size)
 

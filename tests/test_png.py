@@ -7,18 +7,19 @@ import pickle
 import struct
 import subprocess
 import sys
-import threading
 import tracemalloc
 import zlib
 
 import cv2
+import deflate
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from isal import isal_zlib
 from PIL import Image
 
-from maskconv import _deflate, _pngwrite, png, runs
+from maskconv import _deflate, _sparse, png, runs
 from maskconv.errors import DataError, PngError
 from maskconv.png import Kind
 from maskconv.runs import RunMap
@@ -622,45 +623,33 @@ def check_binary(bitmap):
     assert len(zlib.decompress(idat)) == height * (width + 1)
 
 
-def test_encoders_with_every_codec(codec):
+def test_encoders_write_the_same_with_every_codec(codec):
     samples = samples_for((2, 8))
-    check_rgb(png.encode_rgb(RunMap.from_array(png.pack(samples))), samples)
+    data = png.encode_rgb(RunMap.from_array(png.pack(samples)))
+    check_rgb(data, samples)
+    assert zlib.crc32(data) == 0xED0EB314
 
 
-def test_encoders_leave_no_traces_in_their_scratch():
-    """The scratch is zero again after each use, whatever sizes follow one another, in each thread."""
-    rng = np.random.default_rng(2)
-    cases = [rng.integers(0, 4, tuple(rng.integers(1, 60, 2))).astype(np.uint8) for _ in range(60)]
-    maps = [RunMap.from_array(case) for case in cases]
-    shapes = [(*runs.from_bitmap(case), case.shape[1], case.shape[0]) for case in cases]
-    expected = [
-        (png.encode_rgb(image), png.encode_gray(image), png.encode_binary(*shape))
-        for image, shape in zip(maps, shapes, strict=True)
-    ]
-    assert not _pngwrite._local.scratch.any()
-    results = {}
-
-    def work(number):
-        order = np.random.default_rng(number).permutation(60)
-        results[number] = all(
-            (png.encode_rgb(maps[i]), png.encode_gray(maps[i]), png.encode_binary(*shapes[i])) == expected[i]
-            for i in order
-        )
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == dict.fromkeys(range(4), True)
-
-
-def test_large_scratch_is_not_kept(monkeypatch):
-    monkeypatch.setattr(_pngwrite, "_KEEP", 100)
-    monkeypatch.setattr(_pngwrite, "_local", threading.local())
-    bitmap = np.ones((20, 20), np.uint8)
-    check_binary(bitmap)
-    assert "scratch" not in _pngwrite._local.__dict__
+def test_encoders_write_the_same_in_every_process_and_thread():
+    """Compressors that leave parts of their state unset do not."""
+    code = """
+import sys, threading, zlib, numpy as np
+from maskconv import png, runs
+rng = np.random.default_rng(2)
+cases = [rng.integers(0, 4, tuple(rng.integers(1, 60, 2))).astype(np.uint8) for _ in range(60)]
+def work(out):
+    for case in cases:
+        image, shape = runs.RunMap.from_array(case), runs.from_bitmap(case)
+        out.append(png.encode_rgb(image) + png.encode_gray(image) + png.encode_binary(*shape, *case.shape[::-1]))
+results = [[] for _ in range(4)]
+threads = [threading.Thread(target=work, args=(out,)) for out in results]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print({zlib.crc32(b"".join(out)) for out in results})
+"""
+    texts = {subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout for _ in range(4)}
+    assert len(texts) == 1
+    assert b"," not in texts.pop()
 
 
 def test_encoders_refuse_values_that_do_not_fit():
@@ -676,12 +665,71 @@ def test_encoders_refuse_values_that_do_not_fit():
             png.encode_palette(RunMap.from_array(np.zeros((1, 1), np.uint8)), palette)
 
 
-def test_large_zero_blocks_join(codec):
-    """Four bytes of 1 between and around zeros in every power of two up to 2**23."""
-    count = 2**23 + 2**17 + 5
-    parts = [_deflate.compress_part(b"\1"), *_deflate.zeros(count), _deflate.compress_part(b"\1"), _deflate.LAST_BLOCK]
-    whole = zlib.decompress(b"".join(parts), -15)
-    assert whole == b"\1" + bytes(count) + b"\1"
+@st.composite
+def sparse_bytes(draw):
+    """(positions, values, size) with short gaps, gaps around the longest match, and long ones."""
+    gaps = st.one_of(st.integers(0, 6), st.integers(250, 265), st.integers(510, 530), st.integers(0, 3000))
+    values = draw(st.lists(st.integers(1, 255), max_size=30))
+    spaces = draw(st.lists(gaps, min_size=len(values) + 1, max_size=len(values) + 1))
+    at = np.cumsum(np.array(spaces[:-1], np.int64) + 1) - 1
+    size = int(at[-1]) + 1 + spaces[-1] if values else max(1, spaces[-1])
+    return at, np.array(values, np.uint8), size
+
+
+def check_sparse(at, values, size, habit):
+    data = _sparse.deflate_sparse(at, values, size, habit)
+    plain = np.zeros(size, np.uint8)
+    plain[at] = values
+    stream = zlib.decompressobj()
+    assert stream.decompress(data) == plain.tobytes()
+    assert stream.eof
+    assert not stream.unused_data
+    assert isal_zlib.decompress(data) == plain.tobytes()
+    assert deflate.zlib_decompress(data, size) == plain.tobytes()
+    return data
+
+
+@pytest.mark.parametrize("many", [0, 10**9])
+@settings(max_examples=500)
+@given(sparse_bytes())
+def test_deflate_sparse(many, case):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_sparse, "_MANY", many)
+        check_sparse(*case, _sparse.Habit.COLORS)
+
+
+@settings(max_examples=300)
+@given(sparse_bytes())
+def test_deflate_sparse_of_two_values(case):
+    at, values, size = case
+    check_sparse(at, np.where(values > 127, 255, 1).astype(np.uint8), size, _sparse.Habit.BINARY)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 258, 259, 260, 261, 516, 517, 10**6, 7 * 10**6])
+@pytest.mark.parametrize("many", [-1, 10**9])
+def test_deflate_sparse_of_nothing(size, many, monkeypatch):
+    monkeypatch.setattr(_sparse, "_MANY", many)
+    data = check_sparse(np.empty(0, np.int64), np.empty(0, np.uint8), size, _sparse.Habit.COLORS)
+    assert len(data) < 200 + size // 1000
+
+
+@pytest.mark.parametrize(("count", "spread"), [(20_000, 1), (20_000, 30), (20_000, 3000), (3_000_000, 1), (50_000, 2)])
+def test_deflate_sparse_of_many_values(count, spread):
+    rng = np.random.default_rng(count + spread)
+    at = np.cumsum(rng.integers(1, spread + 1, count))
+    values = np.minimum(rng.geometric(0.1, count), 255).astype(np.uint8)
+    check_sparse(at, values, int(at[-1]) + 1, _sparse.Habit.COLORS)
+
+
+def test_codes_have_15_bits_at_most():
+    """Counts that grow like Fibonacci's numbers would make a deeper tree."""
+    counts = [1, 1]
+    while len(counts) < 40:
+        counts.append(counts[-1] + counts[-2])
+    sizes = _sparse._code_lengths(counts)
+    assert sizes[:40].min() > 0
+    assert sizes.max() <= 15
+    assert sum(0.5 ** int(size) for size in sizes if size) == 1
 
 
 # --- colours ----------------------------------------------------------------------------------------------------------
