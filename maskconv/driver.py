@@ -185,6 +185,7 @@ class ImageReader:
         return self._head.labels
 
     def __iter__(self) -> Iterator[AnnotatedImage]:
+        self.report.images = self.report.instances = 0
         for unit in units_of(self._reader, self.report.add):
             for image in images_of(self._reader, unit, self._head, self.report.add):
                 self.report.images += 1
@@ -263,6 +264,7 @@ def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Rep
             fmt.check(registry.probe(place), report.add)
             return report
         with reading(place, fmt.name, options, report) as reader:
+            reader.checking = True
             try:
                 ImageReader(reader, report).check()
             except SourceError as error:

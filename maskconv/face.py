@@ -134,9 +134,19 @@ def outcome(report: Report, source: str, target: str, seconds: float, *, dry: bo
     """``export.zip (cvat-mask) -> out.ndjson (labelbox-ndjson): 17 images, 63 instances, 0.21 s``."""
     ends = f"{plain(source)} ({report.source_format}) -> {plain(target)} ({report.target_format})"
     images = _part(report.images_written, report.images, "image")
-    instances = _part(report.instances_written, report.instances, "instance")
-    text = f"{ends}: {images}, {instances}, {seconds:.2f} s"
+    text = f"{ends}: {images}, {_part(report.instances_written, report.instances, 'instance')}{_fate(report)}, {seconds:.2f} s"
     return f"{text}; a dry run, nothing was written" if dry else text
+
+
+def _fate(report: Report) -> str:
+    """What became of the instances, where it is not the same for all: `` (60 exact, 2 changed, 1 left out)``."""
+    changed, gone = report.instances_changed, report.instances - report.instances_written
+    if not changed and not gone:
+        return ""
+    parts = [f"{report.instances_written - changed:,} exact"]
+    parts += [f"{changed:,} changed"] if changed else []
+    parts += [f"{gone:,} left out"] if gone > 0 else []
+    return f" ({', '.join(parts)})"
 
 
 def _part(written: int, read: int, noun: str) -> str:
@@ -191,6 +201,8 @@ def _says(tally: Tally, *, every: bool) -> list[str]:
         says = [_first(plain(message), *places) for message, places in messages.items()]
     else:
         says = [line for message, places in messages.items() for line in _with_places(plain(message), places)]
+    if tally.weight == "data" and not every and tally.worst[0].amount > tally.worst[-1].amount:
+        says.append(f"most: {', '.join(f'{plain(f.where)} ({f.amount:,.10g})' for f in tally.worst)}")
     if every and tally.count > len(examples):
         says.append(f"... and {tally.count - len(examples):,} more (--report FILE lists all)")
     return says + [f"fix: {plain(fix)}" for fix in dict.fromkeys(f.fix for f in examples) if fix]

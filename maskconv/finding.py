@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Note", "Report", "Tally", "Weight", "Where", "as_finding"]
 
 EXAMPLES = 20
+WORST = 3
 
 
 class Weight(StrEnum):
@@ -93,7 +94,7 @@ def as_finding(error: MaskconvError) -> Finding:
 
 @dataclass(slots=True)
 class Tally:
-    """What the Report counts for one code."""
+    """What the Report counts for one code: its first Findings, and those with the largest amounts."""
 
     code: str
     weight: Weight
@@ -101,13 +102,23 @@ class Tally:
     count: int = 0
     amount: float = 0
     examples: list[Finding] = field(default_factory=list)
+    worst: list[Finding] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        self.count += 1
+        self.amount += finding.amount
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(finding)
+        if len(self.worst) < WORST or finding.amount > self.worst[-1].amount:
+            self.worst = sorted([*self.worst, finding], key=lambda f: -f.amount)[:WORST]
 
 
 @dataclass(slots=True)
 class Report:
     """The outcome of a run: counters, and the first 20 Findings of each code; memory does not grow with the data.
 
-    ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds.
+    ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds,
+    ``instances_changed`` how many of the latter are there otherwise than they were: painted over, filled, traced.
     ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
     ``next_steps`` say what the target's platform does next.
     """
@@ -116,6 +127,7 @@ class Report:
     instances: int = 0
     images_written: int = 0
     instances_written: int = 0
+    instances_changed: int = 0
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
     next_steps: tuple[str, ...] = ()
@@ -132,10 +144,7 @@ class Report:
         tally = self.tallies.get(key)
         if tally is None:
             tally = self.tallies[key] = Tally(finding.code, finding.weight, finding.unit)
-        tally.count += 1
-        tally.amount += finding.amount
-        if len(tally.examples) < EXAMPLES:
-            tally.examples.append(finding)
+        tally.add(finding)
         if self.sink is not None:
             self.sink(finding)
 
@@ -169,7 +178,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: counters, ``codes`` with what was counted for each, ``findings`` with the examples."""
-        names = ("images", "instances", "images_written", "instances_written")
+        names = ("images", "instances", "images_written", "instances_written", "instances_changed")
         codes = [
             {"code": t.code, "weight": t.weight.value, "count": t.count, "amount": t.amount, "unit": t.unit}
             for t in self.heaviest

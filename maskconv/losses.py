@@ -8,7 +8,7 @@ from maskconv.finding import Finding, Where
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
 from maskconv.plugin import loss
 
-__all__ = ["image_losses", "label_losses"]
+__all__ = ["annotation_features", "image_losses", "label_losses", "shape_feature"]
 
 _SHAPES = {Mask: Feature.MASKS, tuple: Feature.POLYGONS, Box: Feature.BOXES}
 
@@ -54,9 +54,14 @@ def _image_features(image: AnnotatedImage) -> Iterator[Feature]:
         yield Feature.IMAGE_ATTRIBUTES
 
 
+def shape_feature(annotation: Annotation) -> Feature:
+    """The kind of its shape."""
+    return _SHAPES[type(annotation.shape)]
+
+
 def annotation_features(annotation: Annotation) -> Iterator[Feature]:
     """The features one annotation uses."""
-    yield _SHAPES[type(annotation.shape)]
+    yield shape_feature(annotation)
     if annotation.id is not None:
         yield Feature.INSTANCE_IDS
     if annotation.score is not None:

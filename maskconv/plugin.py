@@ -51,6 +51,7 @@ class Piece(NamedTuple):
 
     ``rows`` are bytes for the main file, ``blobs`` (path, bytes) pairs that the driver puts into the stage before
     ``append``; ``facts`` is what ``append`` needs besides, plain JSON values; ``instances`` counts what arrived.
+    ``changed`` says how many of these have other pixels or another kind of shape than they had.
     ``key`` is the name under which the image arrives, in the form in which two must not be equal (empty: no check).
     """
 
@@ -59,6 +60,7 @@ class Piece(NamedTuple):
     facts: Any = None
     instances: int = 0
     key: str = ""
+    changed: int = 0
 
 
 U = TypeVar("U")  # a reader's unit: 1..n images, self-contained, picklable
@@ -71,6 +73,7 @@ class Reader(ABC, Generic[U, H]):
 
     Options: ClassVar[type[AnyOptions]] = AnyOptions
     pinned: ClassVar[bool] = False
+    checking = False  # set before head() where a source is validated, not converted
 
     def __init__(self, source: Path, options: AnyOptions) -> None:
         self.source = source

@@ -19,7 +19,7 @@ from maskconv.errors import (
     UsageError,
 )
 from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
-from maskconv.losses import image_losses, label_losses
+from maskconv.losses import image_losses, label_losses, shape_feature
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Format, Piece, Target, Writer
 from maskconv.result import Result
@@ -45,12 +45,15 @@ class Encoder:
             if change is not None:
                 image = change.image(image, note)
             image = self._known(image, note)
-            for finding in image_losses(image, self.writer.keeps(), self.writer.spares):
+            keeps = self.writer.keeps()
+            for finding in image_losses(image, keeps, self.writer.spares):
                 note(finding)
-            return self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
+            piece = self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
         except DataError as error:
             note(as_finding(error).at(image=image.name))
             return None
+        reshaped = sum(shape_feature(annotation) not in keeps for annotation in image.annotations)
+        return piece._replace(changed=min(piece.instances, piece.changed + reshaped)) if piece and reshaped else piece
 
     def _known(self, image: AnnotatedImage, note: Note) -> AnnotatedImage:
         """The image without annotations whose label is not in the label map: they are errors."""
@@ -134,6 +137,7 @@ class Sink:
             return as_finding(error)
         self.report.images_written += 1
         self.report.instances_written += piece.instances
+        self.report.instances_changed += piece.changed
         return None
 
     def _collision(self, key: str, source: str) -> Finding | None:

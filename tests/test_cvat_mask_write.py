@@ -539,3 +539,23 @@ def test_the_sources_instance_mask_passes_through_only_where_it_is_the_same(tmp_
     with_alpha = np.dstack([VOC[number()], np.zeros((H, W), np.uint8)])
     assert not passed(tmp_path, as_png(with_alpha)), "alpha"
     assert not passed(tmp_path, as_png(voc(600)[number() * 299])), "unknown to CVAT"
+
+
+def test_new_labels_are_appended_to_a_locked_map(tmp_path):
+    lock = tmp_path / "labelmap.txt"
+    lock.write_text("background:0,0,0::\ncar:1,2,3::\n")
+    labels = LabelMap(labels=[Label(name=n, color=c) for n, c in [("bus", (1, 2, 3)), ("car", None), ("van", (9, 9, 9))]])
+    for allow in ("true", "false"):
+        with maskconv.open_writer(tmp_path / f"{allow}.zip", labels, labelmap=lock, allow_new_labels=allow) as writer:
+            for label in ("car", "bus"):
+                image = AnnotatedImage(name=label, width=4, height=4, annotations=[Annotation(label=label, shape=Mask.from_array(np.eye(4)))])
+                try:
+                    writer.write(image)
+                except maskconv.DataError as error:
+                    assert (allow, label) == ("false", "bus")
+                    assert "'bus' is not in the label map" in str(error)
+        with maskconv.open_reader(tmp_path / f"{allow}.zip") as images:
+            read = [(label.name, label.color) for label in images.labels.labels]
+        assert read[:2] == [("background", (0, 0, 0)), ("car", (1, 2, 3))]
+        assert [name for name, _ in read[2:]] == (["bus", "van"] if allow == "true" else [])
+        assert len({color for _, color in read}) == len(read)

@@ -33,11 +33,15 @@ class Painted:
 
 @dataclass(frozen=True)
 class Seen:
-    """What painting shows: for each pixel the annotation on top (counted from 1), and each one's visible pixels."""
+    """What painting shows: for each pixel the annotation on top (counted from 1), and each one's visible pixels.
+
+    ``changed`` counts the masks of which others hide a part.
+    """
 
     painted: Painted
     order: RunMap
     visible: NDArray[np.int64]
+    changed: int
 
 
 def _size(image: AnnotatedImage) -> tuple[int, int]:
@@ -102,8 +106,10 @@ def paint(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Seen |
     if count > MOST_INSTANCES:
         painted = _best(painted, count, note)
         order, visible = _paint(painted, range(len(painted.shapes)))
-    _note_hidden(painted, visible, note)
-    return Seen(painted, order, visible) if visible.any() else None
+    hidden = _hidden(painted, visible)
+    _note_hidden(painted, visible, hidden, note)
+    masks = np.array([isinstance(annotation.shape, Mask) for annotation in painted.annotations])
+    return Seen(painted, order, visible, int(((hidden > 0) & (visible > 0) & masks).sum())) if visible.any() else None
 
 
 def _best(painted: Painted, count: int, note: Note) -> Painted:
@@ -123,20 +129,27 @@ def _best(painted: Painted, count: int, note: Note) -> Painted:
     return Painted(painted.width, painted.height, *chosen, list(range(len(kept))))
 
 
-def _note_hidden(painted: Painted, visible: NDArray[np.int64], note: Note) -> None:
-    """What painting over costs: pixels, and whole instances. Members of one group do not hide each other."""
-    areas = np.array([int(lengths.sum()) for _, lengths in painted.shapes], np.int64)
-    hidden = areas - visible
-    if not hidden.any():
-        return
+def _hidden(painted: Painted, visible: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The pixels of each that others hide; members of one group do not hide each other."""
+    hidden = _areas(painted) - visible
     numbers = np.asarray(painted.numbers)
-    if len(set(painted.numbers)) < len(numbers):
+    if hidden.any() and len(set(painted.numbers)) < len(numbers):
         hidden -= _within_groups(painted, numbers)
+    return hidden
+
+
+def _areas(painted: Painted) -> NDArray[np.int64]:
+    return np.array([int(lengths.sum()) for _, lengths in painted.shapes], np.int64)
+
+
+def _note_hidden(painted: Painted, visible: NDArray[np.int64], hidden: NDArray[np.int64], note: Note) -> None:
+    """What painting over costs: pixels, and whole instances."""
     lost = int(hidden.sum())
     if lost:
         note(loss(Feature.OVERLAP, lost))
     for i in np.flatnonzero((visible == 0) & (hidden > 0)):
-        text = f"an instance of {painted.annotations[i].label!r} with {areas[i]:,} pixels is wholly hidden by those above it"
+        label, area = painted.annotations[i].label, int(painted.shapes[i][1].sum())
+        text = f"an instance of {label!r} with {area:,} pixels is wholly hidden by those above it"
         fix = "a format that keeps overlaps can hold it"
         note(Finding("instance-hidden", Weight.DATA, text, unit="instances", fix=fix))
 

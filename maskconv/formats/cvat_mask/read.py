@@ -6,7 +6,7 @@ import io
 import posixpath
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +98,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         except OSError as error:
             text = f"cannot be read ({error.strerror})"
             raise SourceError(text, where=Where(path=str(path)), fix="check --from-labelmap") from error
-        return parsed(data, Where(path=str(path)), note)
+        return parsed(data, Where(path=str(path)), note, checking=self.checking)
 
     def _nearest_map(self, folder: str) -> Entry | None:
         while folder and folder not in self._layout.maps:
@@ -120,7 +120,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         data, where = self._store.read(entry), self._store.where(entry.name)
         if entry.name.endswith(layout.META):
             return parse_meta(data, where, note)
-        return parsed(data, where, note)
+        return parsed(data, where, note, checking=self.checking)
 
     def units(self, note: Note) -> Iterator[Item]:
         """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
@@ -232,12 +232,16 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         )  # fmt: skip
 
 
-def parsed(data: bytes, where: Where, note: Note) -> LabelMap:
-    """A labelmap.txt that can be used. Raises SourceError with the first thing that is wrong with it."""
+def parsed(data: bytes, where: Where, note: Note, *, checking: bool = False) -> LabelMap:
+    """A labelmap.txt that can be used. Raises SourceError with the first thing that is wrong with it.
+
+    What CVAT refuses and can be read all the same is an error for who checks, a warning for who converts.
+    """
     found: list[Finding] = []
     labels = parse(data, found.append, path=where.path, member=where.member)
     for finding in found:
-        note(finding)
+        refused = finding.weight is Weight.ERROR and labels is not None and not checking
+        note(replace(finding, weight=Weight.WARNING) if refused else finding)
     if labels is None:
         first = next(finding for finding in found if finding.weight is Weight.ERROR)
         text = f"the label map cannot be used: {first.message}"

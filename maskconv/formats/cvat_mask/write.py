@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,9 @@ BACKGROUND = Label(name="background", color=(0, 0, 0))
 class WriteOptions(Options):
     labelmap: Path | None = Field(
         None, description="a labelmap.txt whose labels, order and colours are kept as they are"
+    )
+    allow_new_labels: bool = Field(
+        False, description="append labels that the given labelmap lacks, instead of refusing them"
     )
     subset: str | None = Field(None, description="put all images into this subset; by default each keeps its split")
     images: Path | None = Field(None, description="folder of pictures to include (a CVAT project import needs them)")
@@ -65,7 +68,8 @@ class CvatMaskWriter(Writer[Plan]):
         if self.options.images is not None and not self.options.images.is_dir():
             where = Where(path=str(self.options.images))
             raise SourceError("there is no such folder of pictures", where=where, fix="check --to-images")
-        written = _locked(self.options.labelmap, note) if self.options.labelmap else _colored(labels, note)
+        more = labels.labels if self.options.allow_new_labels else ()
+        written = _locked(self.options.labelmap, more, note) if self.options.labelmap else _colored(labels, note)
         labelmap.write(written)  # raises DataError for a name that the file cannot hold
         colors = png.pack(np.array([label.color for label in written.labels], np.uint8))
         if self.options.png == "palette" and len(colors) > 256:
@@ -83,7 +87,8 @@ class CvatMaskWriter(Writer[Plan]):
             _note_size(image, note)
             return Piece(blobs=blobs, facts=facts, key=key)
         masks = self._masks(image, seen, plan)
-        return Piece(blobs=(*masks, *blobs), facts=facts, instances=int((seen.visible > 0).sum()), key=key)
+        arrived = int((seen.visible > 0).sum())
+        return Piece(blobs=(*masks, *blobs), facts=facts, instances=arrived, key=key, changed=seen.changed)
 
     def _masks(self, image: AnnotatedImage, seen: Seen, plan: Plan) -> Iterator[tuple[str, bytes]]:
         labels = np.array([plan.background, *(plan.index[a.label] for a in seen.painted.annotations)], np.intp)
@@ -180,9 +185,9 @@ def _free(index: int, taken: Any) -> Color:
         index += 1
 
 
-def _locked(path: Path, note: Note) -> LabelMap:
-    """The labels of a labelmap.txt in its order and colours. Those without a colour get a free one, and a background is
-    added where there is none, as CVAT does."""
+def _locked(path: Path, more: Sequence[Label], note: Note) -> LabelMap:
+    """The labels of a labelmap.txt in its order and colours, then those of ``more`` that it lacks. Those without a colour
+    get a free one, and a background is added where there is none, as CVAT does."""
     try:
         given = parsed(path.read_bytes(), Where(path=str(path)), note)
     except OSError as error:
@@ -192,8 +197,10 @@ def _locked(path: Path, note: Note) -> LabelMap:
     labels: list[Label] = []
     if _background(given) < 0:
         labels.append(BACKGROUND)
-    for index, label in enumerate(given.labels):
-        color = label.color or ((0, 0, 0) if label.name == BACKGROUND.name and (0, 0, 0) not in taken else None)
+    new = [label for label in more if given.get(label.name) is None and label.name != BACKGROUND.name]
+    for index, label in enumerate([*given.labels, *new]):
+        own = None if index >= len(given.labels) and label.color in taken else label.color
+        color = own or ((0, 0, 0) if label.name == BACKGROUND.name and (0, 0, 0) not in taken else None)
         color = color or _free(index, taken)
         taken.add(color)
         labels.append(label.model_copy(update={"color": color}))
