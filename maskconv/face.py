@@ -135,7 +135,46 @@ def outcome(report: Report, source: str, target: str, seconds: float, *, dry: bo
     ends = f"{plain(source)} ({report.source_format}) -> {plain(target)} ({report.target_format})"
     images = _part(report.images_written, report.images, "image")
     text = f"{ends}: {images}, {_part(report.instances_written, report.instances, 'instance')}{_fate(report)}, {seconds:.2f} s"
-    return f"{text}; a dry run, nothing was written" if dry else text
+    return f"{text}; a dry run: it would write {_volume(report)}" if dry else text
+
+
+def under_way(images: int, seconds: float, report: Report | None) -> str:
+    """``1,200 of 4,000 images, 310 a second, 48.1 MB written, 9 s left``."""
+    rate = images / seconds if seconds else 0.0
+    total = report.images_expected if report is not None else None
+    known = total is not None and total > images
+    parts = [f"{images:,} of {counted(total or 0, 'image')}" if known else counted(images, "image")]
+    parts.append(f"{rate:,.0f} a second")
+    if report is not None and report.bytes_written:
+        parts.append(f"{size(report.bytes_written)} written")
+    if known and rate:
+        parts.append(f"{lasting(((total or 0) - images) / rate)} left")
+    else:
+        parts.append(lasting(seconds))
+    return ", ".join(parts)
+
+
+def lasting(seconds: float) -> str:
+    """``48 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def size(amount: int) -> str:
+    """Bytes as a person reads them: ``812 B``, ``48.1 MB``."""
+    value, units = float(amount), ["B", "kB", "MB", "GB", "TB"]
+    while value >= 1000 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{amount} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
+
+
+def _volume(report: Report) -> str:
+    files = f"{counted(report.files_written, 'mask file')}, " if report.files_written else ""
+    return f"{files}{size(report.bytes_written)}"
 
 
 def _fate(report: Report) -> str:

@@ -119,7 +119,8 @@ class Report:
 
     ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds,
     ``instances_changed`` how many of the latter are there otherwise than they were: painted over, filled, traced.
-    ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
+    ``images_expected`` is about how many there are to read (None: unknown), ``files_written`` and ``bytes_written`` what
+    was made of them so far. ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
     ``next_steps`` say what the target's platform does next.
     """
 
@@ -128,6 +129,9 @@ class Report:
     images_written: int = 0
     instances_written: int = 0
     instances_changed: int = 0
+    images_expected: int | None = None
+    files_written: int = 0
+    bytes_written: int = 0
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
     next_steps: tuple[str, ...] = ()

@@ -92,6 +92,10 @@ class Reader(ABC, Generic[U, H]):
     def head(self, note: Note) -> H:
         """The source's global facts; may build a small index."""
 
+    def expected(self) -> int | None:
+        """About how many images there are, once ``head`` was called; only a person waiting for them looks at it."""
+        return None
+
     @abstractmethod
     def units(self, note: Note) -> Iterator[U]:
         """Work in source order; repeatable."""

@@ -136,6 +136,8 @@ class Sink:
         except DataError as error:
             return as_finding(error)
         self.report.images_written += 1
+        self.report.files_written += len(piece.blobs)
+        self.report.bytes_written += len(piece.rows) + sum(len(data) for _, data in piece.blobs)
         self.report.instances_written += piece.instances
         self.report.instances_changed += piece.changed
         return None

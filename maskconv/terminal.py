@@ -111,7 +111,7 @@ class Terminal:
         from rich.live import Live
         from rich.text import Text
 
-        from maskconv.face import plain
+        from maskconv.face import plain, under_way
 
         begin = drawn = time.perf_counter()
         text = Text(f"reading {plain(source)}", no_wrap=True, overflow="ellipsis")
@@ -124,8 +124,7 @@ class Terminal:
                 now = time.perf_counter()
                 if now - drawn > REDRAWN:
                     drawn = now
-                    rate = images / (now - begin)
-                    text.plain = f"{plain(source)}: {images:,} images, {rate:,.0f} a second, {now - begin:.0f} s"
+                    text.plain = f"{plain(source)}: {under_way(images, now - begin, self.report)}"
                     live.refresh()
 
             live.refresh()

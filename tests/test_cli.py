@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -288,7 +289,7 @@ def test_json_of_a_failure_holds_the_findings(run, here):
 
 def test_a_dry_run_writes_nothing(run, here):
     status, out, err = run("convert", "a.mcv", "b.toy", "--dry-run")
-    assert status == 0 and out.endswith("a dry run, nothing was written\n") and "holes-filled" in err
+    assert status == 0 and re.search(r"; a dry run: it would write \d+ B\n$", out) and "holes-filled" in err
     assert json.loads(run("convert", "a.mcv", "b.toy", "--dry-run", "--json")[1])["dry_run"] is True
     assert [p.name for p in here.iterdir()] == ["a.mcv"]
 
@@ -504,3 +505,21 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(here):
     assert quiet == ""
     process = maskconv_process("convert", "big.mcv", "d.mcv")
     assert "reading" not in "".join(process.communicate(timeout=60))
+
+
+@pytest.mark.parametrize(
+    ("images", "seconds", "expected", "written", "says"),
+    [
+        (0, 0.0, None, 0, "0 images, 0 a second, 0 s"),
+        (10, 2.0, None, 1_234_567, "10 images, 5 a second, 1.2 MB written, 2 s"),
+        (1200, 4.0, 4000, 999, "1,200 of 4,000 images, 300 a second, 999 B written, 9 s left"),
+        (1, 1.0, 11_000, 0, "1 of 11,000 images, 1 a second, 3 h 03 min left"),
+        (10, 1.0, 1000, 5_000_000_000, "10 of 1,000 images, 10 a second, 5.0 GB written, 1 min 39 s left"),
+        (12, 1.0, 10, 0, "12 images, 12 a second, 1 s"),
+    ],
+)
+def test_what_a_person_who_waits_is_told(images, seconds, expected, written, says):
+    from maskconv.face import under_way
+
+    report = maskconv.Report(images_expected=expected, bytes_written=written)
+    assert under_way(images, seconds, report) == says

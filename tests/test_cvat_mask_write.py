@@ -544,11 +544,18 @@ def test_the_sources_instance_mask_passes_through_only_where_it_is_the_same(tmp_
 def test_new_labels_are_appended_to_a_locked_map(tmp_path):
     lock = tmp_path / "labelmap.txt"
     lock.write_text("background:0,0,0::\ncar:1,2,3::\n")
-    labels = LabelMap(labels=[Label(name=n, color=c) for n, c in [("bus", (1, 2, 3)), ("car", None), ("van", (9, 9, 9))]])
+    labels = LabelMap(
+        labels=[Label(name=n, color=c) for n, c in [("bus", (1, 2, 3)), ("car", None), ("van", (9, 9, 9))]]
+    )
     for allow in ("true", "false"):
         with maskconv.open_writer(tmp_path / f"{allow}.zip", labels, labelmap=lock, allow_new_labels=allow) as writer:
             for label in ("car", "bus"):
-                image = AnnotatedImage(name=label, width=4, height=4, annotations=[Annotation(label=label, shape=Mask.from_array(np.eye(4)))])
+                image = AnnotatedImage(
+                    name=label,
+                    width=4,
+                    height=4,
+                    annotations=[Annotation(label=label, shape=Mask.from_array(np.eye(4)))],
+                )
                 try:
                     writer.write(image)
                 except maskconv.DataError as error:

@@ -39,7 +39,7 @@ class Work:
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 @pytest.mark.parametrize("count", [0, 1, 7, 1000])
 def test_results_come_in_order(workers, jobs: int, count: int) -> None:
-    numbers = [n for n in range(1000, 1000 + count)]
+    numbers = list(range(1000, 1000 + count))
     results = pool.ordered(Work(), pool.batches(numbers), jobs, workers)
     assert [r for batch in results for r in batch] == [n * n for n in numbers]
 
@@ -150,5 +150,3 @@ def wait_for(ready, seconds: float = 10):
             return found
         time.sleep(0.02)
     raise AssertionError("it did not happen in time")
-
-

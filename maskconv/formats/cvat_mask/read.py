@@ -122,6 +122,9 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             return parse_meta(data, where, note)
         return parsed(data, where, note, checking=self.checking)
 
+    def expected(self) -> int:
+        return sum(len(root.classes.keys() | root.objects.keys()) for root in self._layout.roots)
+
     def units(self, note: Note) -> Iterator[Item]:
         """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
         seen: dict[str, str] = {}
