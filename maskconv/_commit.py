@@ -136,8 +136,17 @@ def _exchange(a: Path, b: Path) -> bool:
 
 
 def _roll_forward(folder: Path) -> None:
-    """Complete a commit that was interrupted after its plan was written."""
+    """Complete a commit that was interrupted after its plan was written.
+
+    A stage may have come with somebody's archive: it moves nothing out of the folder it lies in.
+    """
     try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        for final in (Path(os.path.normpath(folder / move["to"])) for move in plan):
+            if not final.resolve().is_relative_to(folder.parent.resolve()):
+                text = f"an interrupted run was about to put a part of its result into {final}"
+                fix = f"if that is yours, move it there from {folder}; then remove that folder"
+                raise TargetError(text, where=Where(path=str(folder)), code="stage-foreign", fix=fix)
         move_all(folder)
     except (ValueError, KeyError, TypeError) as error:
         text = "an interrupted run left a stage that cannot be read"

@@ -544,3 +544,18 @@ def test_name_that_is_too_long(out: Path) -> None:
         stage.put("x" * 300, b"")
     stage.abort()
     assert list(out.parent.iterdir()) == []
+
+
+def test_a_foreign_stage_moves_nothing_elsewhere(tmp_path):
+    """A stage that came with an archive: its plan may not lead out of the folder it lies in."""
+    inside, outside = tmp_path / "work", tmp_path / "precious.txt"
+    stage = inside / ".out.mcv.partial"
+    stage.mkdir(parents=True)
+    outside.write_text("mine")
+    (stage / "main").write_text("theirs")
+    (stage / "commit.json").write_text('[{"from": "main", "to": "../../precious.txt", "inode": 1}]')
+    with pytest.raises(
+        TargetError, match="was about to put a part of its result into .*precious.txt; if that is yours"
+    ):
+        Stage(Target(inside / "out.mcv", "file"))
+    assert outside.read_text() == "mine"

@@ -43,6 +43,8 @@ def main() -> None:
         roads = {size: ratios(generate(options, Path(folder), size, options.images), Path(folder)) for size in SIZES}
         show(roads)
         help_time()
+        for size in () if options.quick else SIZES:
+            throughput(generate(options, Path(folder), size, 300), Path(folder))
         if not options.quick:
             memory(options, Path(folder))
 
@@ -111,6 +113,30 @@ def help_time() -> None:
     code = "import os, subprocess, sys; subprocess.run([sys.executable, '-m', 'maskconv', '--help'], stdout=-3); t = os.times(); print(t.children_user + t.children_system)"
     measured = [float(subprocess.check_output([sys.executable, "-c", code])) for _ in range(ROUNDS)]
     print(f"maskconv --help: {statistics.median(measured):.3f} s of CPU (limit 0.25)")
+
+
+def throughput(source: Path, folder: Path) -> None:
+    """Wall time of one job over that of two, CVAT -> NDJSON (files) and -> CVAT, by threads, processes, and as chosen."""
+    import maskconv
+
+    def wall(target: Path, jobs: int, workers: str) -> float:
+        write = {"masks": "files"} if target.suffix == ".ndjson" else {}
+        start = time.perf_counter()
+        maskconv.convert(source, target, write=write, overwrite=True, jobs=jobs, workers=workers)
+        return time.perf_counter() - start
+
+    for target in (folder / "two.ndjson", folder / "two.zip"):
+        kinds = ("threads", "processes", "auto")
+        times: dict[str, list[float]] = {name: [] for name in ("one", *kinds)}
+        for _ in range(ROUNDS):
+            times["one"].append(wall(target, 1, "auto"))
+            for kind in kinds:
+                times[kind].append(wall(target, 2, kind))
+        one = statistics.median(times["one"])
+        gains = ", ".join(f"{kind} {one / statistics.median(times[kind]):.2f}" for kind in kinds)
+        print(
+            f"two jobs, 300 images, {source.parent.name.rpartition('-')[0]} -> {target.suffix[1:]}: {gains} times one job"
+        )
 
 
 def memory(options: argparse.Namespace, folder: Path) -> None:
