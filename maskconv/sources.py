@@ -63,7 +63,8 @@ def recognised(path: Path, name: str | None) -> Format:
     if not name:
         return registry.sniff(path)
     fmt = registry.by_name(name)
-    registry.probe(path)  # a missing source is told the same way for all formats
+    if not os.path.exists(path):
+        registry.probe(path)  # a missing source is told the same way for all formats
     return fmt
 
 
