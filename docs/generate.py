@@ -96,14 +96,17 @@ def error_tree(_page: Path, _: str) -> str:
 
 
 def command_help(_: Path, name: str) -> str:
-    command = cli if name == "cli" else cli.commands[name]
-    context = click.Context(
-        command,
-        info_name="maskconv" if name == "cli" else f"maskconv {name}",
-        max_content_width=100,
-        terminal_width=100,
-    )
-    return f"```text\n{command.get_help(context).rstrip()}\n```"
+    root = click.Context(cli, info_name="maskconv", terminal_width=100, **cli.context_settings)
+    context = root if name == "cli" else click.Context(cli.commands[name], root, name)
+    return f"```text\n{context.get_help().rstrip()}\n```"
+
+
+def session(_: Path, name: str) -> str:
+    """A transcript of tests/commands, which a test runs, as a terminal of 80 columns shows it."""
+    text = (ROOT / "tests" / "commands" / f"{name}.txt").read_text(encoding="utf-8")
+    shown = text[text.index("$ ") :].replace("$ COLUMNS=80 ", "$ ")
+    shown = re.sub(r"(?m)^\[exit \d+\]\n", "", shown).rstrip()
+    return f"```text\n{shown}\n```"
 
 
 def documented() -> dict[str, Path]:
@@ -131,6 +134,7 @@ BLOCKS: dict[str, Callable[[Path, str], str]] = {
     "keeps": keeps,
     "losses": losses,
     "options": options,
+    "session": session,
 }
 
 
