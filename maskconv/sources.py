@@ -173,11 +173,15 @@ def _within(folder: Path) -> list[PathLike]:
 
 
 def names(paths: Sequence[PathLike]) -> list[str]:
-    """A name for each source, for ``{source}``: its stem, with as many folders before it as tell them apart."""
-    parts = [Path(path).resolve().with_suffix("").parts if str(path) != "-" else ("stdin",) for path in paths]
-    if len({p[-1] for p in parts}) == len(parts):
-        return [p[-1] for p in parts]
-    for depth in range(2, max(map(len, parts)) + 1):
+    """A name for each source, for ``{source}``: its stem, with as many folders before it as tell them apart.
+
+    Those of one folder that differ in the suffix only keep it.
+    """
+    whole = [Path(path).resolve() if str(path) != "-" else Path("stdin") for path in paths]
+    parts = [path.with_suffix("").parts for path in whole]
+    if len(set(parts)) < len(parts):
+        parts = [path.parts for path in whole]
+    for depth in range(1, max(map(len, parts)) + 1):
         shortened = ["/".join(p[-depth:]) for p in parts]
         if len(set(shortened)) == len(shortened):
             return [_without_tail(name, shortened) for name in shortened]

@@ -84,7 +84,9 @@ class McvWriter(Writer[LabelMap]):
             for attributes in (image.attributes, *(a.attributes for a in image.annotations)):
                 if attributes:  # what comes next would write NaN as null and a set as a list
                     json.dumps(attributes, allow_nan=False)
-            return Piece(_line(image.model_dump(mode="json", exclude_defaults=True)), instances=len(image.annotations))
+            row = _line(image.model_dump(mode="json", exclude_defaults=True))
+            key = image.name if image.split is None else f"{image.split}: {image.name}"
+            return Piece(row, instances=len(image.annotations), key=key)
         except (TypeError, ValueError) as error:  # an attribute of a kind JSON has not, half a character
             text = f"it holds a value that JSON cannot hold ({error})"
             raise DataError(text, where=Where(image=image.name), fix="use text, numbers, lists and mappings") from error
