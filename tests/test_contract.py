@@ -136,6 +136,9 @@ class WritesTheTime(McvWriter):
 
 
 class KeepsTheLastOfOneName(McvWriter):
+    def encode(self, image, plan, note):
+        return super().encode(image, plan, note)._replace(key="")
+
     def begin(self, stage, plan):
         super().begin(stage, plan)
         self.names = set()
