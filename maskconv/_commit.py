@@ -9,18 +9,35 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
 from maskconv.errors import TargetError
 from maskconv.finding import Where
 
-__all__ = ["JOURNAL", "clear", "lock", "move_all", "repair", "settled", "stage_folder", "write_plan"]
+__all__ = [
+    "JOURNAL",
+    "Move",
+    "clear",
+    "lock",
+    "move_all",
+    "part_moves",
+    "part_name",
+    "parts",
+    "repair",
+    "settled",
+    "stage_folder",
+    "write_plan",
+]
 
 PLAN, LOCK, JOURNAL = "commit.json", "lock", "journal"
+Move = tuple[Path | None, Path]  # what was staged, and where it goes; None: what is there goes away
 
 
 def repair(path: Path, *, keep_journal: bool = False) -> None:
@@ -52,6 +69,34 @@ def settled(path: Path) -> Path:
 
 def stage_folder(path: Path) -> Path:
     return path.parent / f".{path.name}.partial"
+
+
+def part_name(path: Path, number: int) -> Path:
+    """The name of one of a target's parts: ``out-0002.ndjson``."""
+    return path.with_name(f"{path.stem}-{number:04d}{path.suffix}")
+
+
+def parts(path: Path) -> list[Path]:
+    """Everything that has the name of one of the target's parts."""
+    name = re.compile(f"{re.escape(path.stem)}-([0-9]{{4,}}){re.escape(path.suffix)}", re.DOTALL)
+    numbers = {int(match[1]) for other in path.parent.iterdir() if (match := name.fullmatch(other.name))}
+    return [found for number in sorted(numbers) if number and os.path.lexists(found := part_name(path, number))]
+
+
+def part_moves(path: Path, staged: Sequence[Path]) -> list[Move]:
+    """How a target in parts replaces what was there, in parts or in one file.
+
+    Parts of a longer older run, which follow the last new one without a gap, go first, and the first new part comes last:
+    what was killed in between has no beginning, and does not look whole.
+    """
+    new = [(file, part_name(path, number)) for number, file in enumerate(staged, start=1)]
+    older = takewhile(_is_file, (part_name(path, number) for number in count(len(staged) + 1)))
+    single = [path] if os.path.lexists(path) else []
+    return [*((None, old) for old in older), *reversed(new), *((None, old) for old in single)]
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() or path.is_symlink()
 
 
 def clear(folder: Path) -> None:
@@ -94,8 +139,11 @@ def _locked(handle: int) -> bool:
     return True
 
 
-def write_plan(folder: Path, moves: list[tuple[Path, Path]]) -> None:
-    plan = [{"from": a.name, "to": os.path.relpath(b, folder), "inode": a.stat().st_ino} for a, b in moves]
+def write_plan(folder: Path, moves: Sequence[Move]) -> None:
+    plan = [
+        {"from": a.name if a else "", "to": os.path.relpath(b, folder), "inode": os.lstat(a or b).st_ino}
+        for a, b in moves
+    ]
     temporary = folder / "commit.tmp"
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(plan, file)
@@ -106,13 +154,15 @@ def write_plan(folder: Path, moves: list[tuple[Path, Path]]) -> None:
 
 
 def move_all(folder: Path) -> None:
-    """Carry out the plan; a move that is done already is known by the inode at its destination."""
+    """Carry out the plan; what is done already is known by the inode at its destination."""
     plan: list[dict[str, Any]] = json.loads((folder / PLAN).read_text(encoding="utf-8"))
     for number, move in enumerate(plan):
         staged, final = folder / Path(move["from"]).name, Path(os.path.normpath(folder / move["to"]))
-        if final.exists() and final.stat().st_ino == move["inode"]:
-            continue
-        if staged.exists():
+        there = os.path.lexists(final) and os.lstat(final).st_ino == move["inode"]
+        if there and not move["from"]:
+            final.rename(folder / f"old-{number}")
+            _sync(final.parent)
+        elif move["from"] and not there and staged.exists():
             _place(staged, final, folder / f"old-{number}")
             _sync(final.parent)
 

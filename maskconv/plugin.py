@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOSSES", "Format", "Head", "Layout", "Piece", "Probe", "Reader", "Target", "Writer", "loss"]
 
-Layout = Literal["file", "zip", "folder"]
+Layout = Literal["file", "zip", "folder", "parts"]  # parts: files numbered after the target, see Stage.part
 
 
 @dataclass(frozen=True)

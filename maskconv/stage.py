@@ -17,7 +17,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from maskconv._commit import JOURNAL, clear, lock, move_all, repair, settled, stage_folder, write_plan
+from maskconv._commit import (
+    JOURNAL,
+    clear,
+    lock,
+    move_all,
+    part_moves,
+    parts,
+    repair,
+    settled,
+    stage_folder,
+    write_plan,
+)
 from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.finding import Where
 from maskconv.journal import Done, Journal
@@ -34,7 +45,8 @@ class Stage:
     """Takes rows and blobs, shows nothing at the target until ``commit``; ``abort`` leaves no trace.
 
     ``write`` appends to the main file; ``put`` stores a named blob: a zip's member, a file of the folder, or, where the
-    target is a single file, a file of the sidecar folder that ``sidecar`` declared.
+    target is a single file, a file of the sidecar folder that ``sidecar`` declared. Where the target is in parts, ``part``
+    begins each of its files.
 
     ``fingerprint`` makes the run resumable: ``done`` are then the units that a run before it finished, whose blobs are
     here already; ``record`` notes the next one.
@@ -45,6 +57,7 @@ class Stage:
         self.overwrite = overwrite
         self.done: list[Done] = []
         self._moves: list[tuple[Path, Path]] = []
+        self._parts: list[Path] = []
         self._blobs: Path | None = None
         self._seen: set[str] = set()
         self._main: IO[bytes] | None = None
@@ -70,9 +83,14 @@ class Stage:
         where = Where(path=str(path))
         if not path.parent.is_dir():
             raise TargetError(f"the folder {path.parent} does not exist", where=where, fix="create it first")
-        if not self.overwrite and (path.exists() or path.is_symlink()):
-            fix = "choose another name or replace it with --overwrite"
-            raise TargetExistsError("the target exists already", where=where, fix=fix)
+        older = parts(path) if self.target.layout == "parts" else []
+        for there in [path, *older]:
+            if not self.overwrite and os.path.lexists(there):
+                fix = "choose another name or replace it with --overwrite"
+                raise TargetExistsError("the target exists already", where=Where(path=str(there)), fix=fix)
+        for folder in filter(Path.is_dir, older):
+            text = "this folder has the name of one of the target's parts"
+            raise TargetError(text, where=Where(path=str(folder)), fix="choose another name")
 
     def _claim(self, final: Path) -> None:
         """Make and lock the stage folder."""
@@ -102,9 +120,9 @@ class Stage:
         elif self.target.layout == "zip":
             self._main = main.open("r+b" if main.exists() else "w+b", buffering=1 << 16)
             self._zip = self._reopened(self._main)
-        else:
+        elif self.target.layout == "file":
             self._main = main.open("wb", buffering=1 << 20)
-        if not self.target.stdout:
+        if not self.target.stdout and self.target.layout != "parts":
             self._moves.append((main, settled(self.target.path)))
 
     def _reopened(self, file: IO[bytes]) -> zipfile.ZipFile:
@@ -141,8 +159,17 @@ class Stage:
         self._blobs = staged
         self._moves.insert(0, (staged, path))
 
+    def part(self) -> None:
+        """Begin the next file of a target in parts: ``out-0001.ndjson``, ``out-0002.ndjson``, ..., no ``out.ndjson``."""
+        with explained(self.target.path):
+            assert self.target.layout == "parts", "this target is one piece"  # noqa: S101
+            if self._main is not None:
+                self._main.close()
+            self._parts.append(self.folder / f"main-{len(self._parts) + 1}")
+            self._main = self._parts[-1].open("wb", buffering=1 << 20)
+
     def write(self, rows: bytes) -> None:
-        """Append to the main file."""
+        """Append to the main file, or to the part that was begun last."""
         with explained(self.target.path):
             assert self._main is not None, "only a single-file target has rows"  # noqa: S101
             assert self._zip is None, "a zip has blobs"  # noqa: S101
@@ -201,7 +228,9 @@ class Stage:
                     shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
             else:
-                write_plan(self.folder, self._moves)
+                in_parts = self.target.layout == "parts"
+                parted = part_moves(settled(self.target.path), self._parts) if in_parts else []
+                write_plan(self.folder, [*self._moves, *parted])
                 self._move()
         self._release()
 
@@ -244,10 +273,10 @@ class Stage:
 
     def _finish_files(self) -> None:
         self._close_files()
-        main = self.folder / "main"
-        if main.is_file():
-            with main.open("rb+") as file:
-                os.fsync(file.fileno())
+        for main in self.folder.glob("main*"):
+            if main.is_file():
+                with main.open("rb+") as file:
+                    os.fsync(file.fileno())
 
     def _release(self) -> None:
         clear(self.folder)
@@ -270,6 +299,9 @@ class DryStage(Stage):
     def sidecar(self, path: Path) -> None:
         if self.target.stdout:
             super().sidecar(path)
+
+    def part(self) -> None:
+        pass
 
     def write(self, rows: bytes) -> None:
         pass

@@ -43,6 +43,7 @@ from maskconv.formats.labelbox_ndjson.uuids import Uuids, namespace
 from maskconv.labelbox import BoxRecord, MaskRecord, PolygonRecord, parse_record
 from maskconv.model import Encoded
 from maskconv.plugin import Target
+from maskconv.stage import DryStage
 
 LABELS = LabelMap(labels=[Label(name="car"), Label(name="dog")])
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -646,3 +647,49 @@ def test_keeps():
     for shape, kept in (("mask", Feature.MASKS), ("polygon", Feature.POLYGONS)):
         keeps = FORMAT.writer(FORMAT.writer.Options(shape=shape)).keeps()
         assert kept in keeps and Feature.BOXES in keeps and Feature.EMPTY_IMAGES not in keeps
+
+
+@pytest.mark.parametrize("write", [{"masks": "files"}, {"masks": "files", "max_records": 1}, {"masks": "png"}])
+def test_two_images_of_one_name_and_skip(tmp_path, write):
+    """The later one is left out and named, and leaves no composite; in files pictures share a name whatever their kind."""
+    sources = []
+    for number, shape in enumerate((RING, DOT)):
+        sources.append(tmp_path / f"{number}.mcv")
+        with open_writer(sources[-1], LABELS) as writer:
+            writer.write(image(annotation(shape), name="a", picture=Picture(path=f"a.{'jpg' if number else 'png'}")))
+            writer.write(image(annotation(shape), name=f"only {number}"))
+    report = maskconv.convert(sources, tmp_path / "out.ndjson", write=write, on_error="skip")
+    both = [one for part in sorted(tmp_path.glob("out*.ndjson")) for one in read(part)]
+    named = [f.message for f in report.findings if f.code == "name-collision"]
+    if write["masks"] == "png":
+        assert not named and report.images_written == 4  # two data rows: a.png and a.jpg
+        return
+    assert named == [f"two images would be named 'a' in the target (one of {sources[0]}, one of {sources[1]})"]
+    assert [i.name for i in both] == ["a", "only 0", "only 1"] and both[0].annotations[0].shape == RING
+    assert len(list((tmp_path / "out_masks").iterdir())) == 3
+
+
+@pytest.mark.parametrize("template", ["{stem}{ext}", "{name}{ext}"])
+def test_two_images_of_one_key_and_skip(tmp_path, template):
+    source = tmp_path / "in.mcv"
+    with open_writer(source, LABELS) as writer:
+        for folder in ("x", "y"):
+            writer.write(image(annotation(), name=f"{folder}/a", picture=Picture(path="a.jpg")))
+    how = {"masks": "files", "global_key": template}
+    report = maskconv.convert(source, tmp_path / "out.ndjson", write=how, on_error="skip")
+    masks = sorted(p.relative_to(tmp_path).as_posix() for p in (tmp_path / "out_masks").rglob("*.png"))
+    twice = template == "{stem}{ext}"
+    assert (report.images_written, masks) == ((1, ["out_masks/x/a.png"]) if twice else (2, [*masks]))
+    assert ("name-collision" in {f.code for f in report.findings}) == twice
+
+
+def test_pickles_while_it_writes(tmp_path):
+    """Workers that are started anew get the writer without its stage."""
+    source = tmp_path / "in.mcv"
+    with open_writer(source, LABELS) as writer:
+        writer.write(image(annotation()))
+        copied = pickle.loads(pickle.dumps(FORMAT.writer(FORMAT.writer.Options())))
+    assert copied.options == FORMAT.writer.Options()
+    stage = DryStage(Target(tmp_path / "out.ndjson", "file"))
+    copied.begin(stage, copied.plan(LABELS, stage.target, lambda _: None))
+    assert vars(pickle.loads(pickle.dumps(copied))) == {"options": copied.options}

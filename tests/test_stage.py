@@ -22,7 +22,7 @@ from maskconv import _commit as module
 from maskconv._commit import repair
 from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.plugin import Layout, Target
-from maskconv.stage import Stage
+from maskconv.stage import DryStage, Stage
 from maskconv.testing import tree
 
 LAYOUTS: list[Layout] = ["file", "zip", "folder"]
@@ -236,6 +236,195 @@ def test_masks_folder_further_down(out: Path) -> None:
         getattr(stage, end)()
         assert (out.parent / "some").exists() == (end == "commit"), "what is aborted leaves no empty folders"
     assert (out.parent / "some" / "where" / "masks" / "a.png").read_bytes() == b"1"
+
+
+# -- a target in parts -----------------------------------------------------------------------------------------------
+
+NEW = 3  # parts of the new run
+
+
+def start_parts(path: Path, *, overwrite: bool = False) -> Stage:
+    stage = Stage(Target(path, "parts"), overwrite=overwrite)
+    stage.sidecar(path.with_name(f"{path.stem}_masks"))
+    return stage
+
+
+def run_parts(path: Path, content: str, count: int = NEW, *, overwrite: bool = False) -> None:
+    stage = start_parts(path, overwrite=overwrite)
+    for number in range(count):
+        stage.part()
+        stage.put(f"{number}.png", f"{content} mask {number}".encode())
+        stage.write(f"{content} {number}".encode())
+    stage.commit()
+
+
+def rows(folder: Path) -> dict[str, bytes]:
+    """The files that stand for the target."""
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir()) if p.name.startswith("out") and p.is_file()}
+
+
+@pytest.fixture
+def parted(out: Path) -> Path:
+    return out.with_name("out.ndjson")
+
+
+def test_parts_appear_whole(parted: Path, synced: list[int]) -> None:
+    stage = start_parts(parted)
+    for number in range(3):
+        stage.part()
+        stage.write(b"a%d" % number)
+        stage.write(b"b")
+    assert [p.name for p in parted.parent.iterdir()] == [".out.ndjson.partial"]
+    stage.commit()
+    names = ["out-0001.ndjson", "out-0002.ndjson", "out-0003.ndjson"]
+    assert rows(parted.parent) == {name: b"a%db" % n for n, name in enumerate(names)}
+    assert sorted(p.name for p in parted.parent.iterdir()) == [*names, "out_masks"]
+    inodes = [(parted.parent / name).stat().st_ino for name in names]
+    assert max(map(synced.index, inodes)) < synced.index(parted.parent.stat().st_ino)
+
+
+def test_parts_that_are_there(parted: Path) -> None:
+    """They are the existing target: all of them go, but no file that has only such a name."""
+    run_parts(parted, "old", 5)
+    foreign = parted.with_name("out-2024.ndjson")
+    foreign.write_bytes(b"precious")
+    others = [
+        parted.with_name(name) for name in ("out-0000.ndjson", "out-1.ndjson", "out-00001.ndjson", "out-0006.json")
+    ]
+    for other in others:
+        other.write_bytes(b"precious")
+    with pytest.raises(TargetExistsError, match=r"out-0001\.ndjson: the target exists already; .* --overwrite"):
+        start_parts(parted)
+    run_parts(parted, "new", 2, overwrite=True)
+    found = rows(parted.parent)
+    assert {name for name, data in found.items() if data.startswith(b"new")} == {"out-0001.ndjson", "out-0002.ndjson"}
+    assert set(found) == {"out-0001.ndjson", "out-0002.ndjson", foreign.name, *(other.name for other in others)}
+    assert sorted(p.name for p in (parted.parent / "out_masks").iterdir()) == ["0.png", "1.png"]
+
+
+def test_any_part_that_is_there_is_in_the_way(parted: Path) -> None:
+    parted.with_name("out-0007.ndjson").write_bytes(b"precious")
+    with pytest.raises(TargetExistsError, match=r"out-0007\.ndjson"):
+        start_parts(parted)
+    parted.with_name("out-0009.ndjson").mkdir()
+    with pytest.raises(TargetError, match=r"out-0009\.ndjson: this folder has the name of one of the target's parts"):
+        start_parts(parted, overwrite=True)
+    assert [p.name for p in parted.parent.iterdir() if p.name.startswith(".")] == []
+
+
+def test_parts_instead_of_one_file(parted: Path) -> None:
+    parted.write_bytes(b"old")
+    with pytest.raises(TargetExistsError, match=r"out\.ndjson: the target exists"):
+        start_parts(parted)
+    run_parts(parted, "new", overwrite=True)
+    assert list(rows(parted.parent)) == ["out-0001.ndjson", "out-0002.ndjson", "out-0003.ndjson"]
+
+
+def test_parts_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far.ndjson").write_bytes(b"precious")
+    for name in ("out.ndjson", "out-0001.ndjson", "out-0004.ndjson"):
+        (tmp_path / name).symlink_to("far.ndjson")
+    run_parts(tmp_path / "out.ndjson", "new", overwrite=True)
+    assert (tmp_path / "far.ndjson").read_bytes() == b"precious"
+    assert list(rows(tmp_path)) == ["out-0001.ndjson", "out-0002.ndjson", "out-0003.ndjson"]
+
+
+def test_aborted_parts(parted: Path) -> None:
+    run_parts(parted, "old", 4)
+    before = tree(parted.parent)
+    stage = start_parts(parted, overwrite=True)
+    stage.part()
+    stage.write(b"new")
+    stage.abort()
+    assert tree(parted.parent) == before
+
+
+def test_dry_parts(parted: Path) -> None:
+    stage = DryStage(Target(parted, "parts"))
+    stage.part()
+    stage.write(b"new")
+    stage.commit()
+    assert list(parted.parent.iterdir()) == []
+
+
+@posix
+@pytest.mark.parametrize("old", ["nothing", "fewer", "more", "one file"])
+def test_parts_killed_at_every_step(tmp_path: Path, old: str) -> None:
+    """The next run on the target finds the old one or the new one; half of the new one has no beginning."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        folder.mkdir()
+        if old == "one file":
+            run(folder / "out.ndjson", "file", "old")
+        elif old != "nothing":
+            run_parts(folder / "out.ndjson", "old", {"fewer": 2, "more": 6}[old])
+    run_parts(after / "out.ndjson", "new", overwrite=True)
+    states = [tree(before), tree(after)]
+    seen = set()
+    for step in range(500):
+        place = tmp_path / "work"
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(before, place)
+        alive = not killed_at(step, lambda: run_parts(place / "out.ndjson", "new", overwrite=True))
+        now = rows(place)
+        if now not in (rows(before), rows(after)):
+            assert (place / ".out.ndjson.partial" / "commit.json").exists()
+            if now.get("out-0001.ndjson", b"").startswith(b"new"):
+                assert {**now, "out.ndjson": b""} == {**rows(after), "out.ndjson": b""}
+        repair(place / "out.ndjson")
+        assert tree(place) in states
+        seen.add(states.index(tree(place)))
+        run_parts(place / "out.ndjson", "new", overwrite=True)
+        assert tree(place) == states[1]
+        if alive:
+            break
+    assert seen == {0, 1}
+    assert alive
+
+
+@posix
+def test_parts_killed_at_random_moments(tmp_path: Path) -> None:
+    run_parts(tmp_path / "out.ndjson", "old", 40)
+    old, dice = tree(tmp_path), random.Random(3)
+    begin = time.perf_counter()
+    (tmp_path / "other").mkdir()
+    run_parts(tmp_path / "other" / "out.ndjson", "new", 30)
+    span, new = time.perf_counter() - begin, tree(tmp_path / "other")
+    shutil.rmtree(tmp_path / "other")
+    for _ in range(20):
+        pid = forked(lambda: run_parts(tmp_path / "out.ndjson", "new", 30, overwrite=True))
+        time.sleep(dice.uniform(0, 1.5 * span))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        repair(tmp_path / "out.ndjson")
+        assert tree(tmp_path) in (old, new)
+    run_parts(tmp_path / "out.ndjson", "new", 30, overwrite=True)
+    assert tree(tmp_path) == new
+
+
+def test_stopped_between_parts(parted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that began is completed; what someone put there meanwhile is not taken for what was to go."""
+    run_parts(parted, "old", 5)
+    rename = Path.rename
+
+    def stop(path: Path, to: Path) -> Path:
+        rename(path, to)
+        raise OSError(5, "Input/output error")
+
+    stage = start_parts(parted, overwrite=True)
+    stage.part()
+    stage.write(b"new")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stop)
+        with pytest.raises(TargetError, match="could not be put in its place"):
+            stage.commit()
+        stage.abort()
+    gone = [n for n in range(2, 6) if not parted.with_name(f"out-{n:04d}.ndjson").exists()]
+    assert gone[0] == 2, "the second part is the first to go"
+    parted.with_name("out-0002.ndjson").write_bytes(b"precious")
+    repair(parted)
+    assert rows(parted.parent) == {"out-0001.ndjson": b"new", "out-0002.ndjson": b"precious"}
+    assert sorted(p.name for p in parted.parent.iterdir()) == ["out-0001.ndjson", "out-0002.ndjson", "out_masks"]
 
 
 # -- standard output -------------------------------------------------------------------------------------------------
@@ -555,7 +744,7 @@ def test_a_foreign_stage_moves_nothing_elsewhere(tmp_path):
     (stage / "main").write_text("theirs")
     (stage / "commit.json").write_text('[{"from": "main", "to": "../../precious.txt", "inode": 1}]')
     with pytest.raises(
-        TargetError, match="was about to put a part of its result into .*precious.txt; if that is yours"
+        TargetError, match=r"was about to put a part of its result into .*precious\.txt; if that is yours"
     ):
         Stage(Target(inside / "out.mcv", "file"))
     assert outside.read_text() == "mine"

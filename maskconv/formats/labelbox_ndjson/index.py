@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
-from maskconv.errors import DataError
-from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson import kinds, split
+from maskconv.finding import Note
+from maskconv.formats.labelbox_ndjson import kinds
 from maskconv.formats.labelbox_ndjson.split import Place
+from maskconv.formats.labelbox_ndjson.values import values
 from maskconv.labelbox.checks import GEOMETRIES, RecordError, data_row
 
 __all__ = ["Index", "Row"]
@@ -35,18 +33,14 @@ class Index:
         self.rows: dict[Row, int] = {}
         self.labels: dict[tuple[str, str], None] = {}
         self.without_uuid = 0
-        self._note = note
         self._offsets, self._lengths = array("Q"), array("I")
         self._lines, self._numbers, self._owners = array("I"), array("I"), array("I")
         self._holds = bytearray()  # per data row: 1 it has shapes, 2 it has masks
-        with path.open("rb", buffering=1 << 18) as file:
-            spans = split.lines(file) if split.is_lines(file) else split.objects(file)
+        for place, record in values(path, note):
             try:
-                for place, data in spans:
-                    self._take(place, data)
-            except DataError as error:
-                note(Finding(error.code, Weight.ERROR, error.message, Where(path=str(path)), fix=error.fix))
-        del self._note
+                self._add(place, record)
+            except RecordError as error:
+                note(place.error(path, error))
 
     @property
     def unsized(self) -> int:
@@ -62,17 +56,6 @@ class Index:
 
     def _place(self, i: int) -> Place:
         return Place(self._offsets[i], self._lengths[i], self._lines[i], self._numbers[i])
-
-    def _take(self, place: Place, data: bytes) -> None:
-        try:
-            record = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            self._broken(place, data, error)
-            return
-        try:
-            self._add(place, record)
-        except RecordError as error:
-            self._note(place.error(self.path, error))
 
     def _add(self, place: Place, record: Any) -> None:
         if not isinstance(record, dict):
@@ -99,28 +82,3 @@ class Index:
                 break
         if record.get("uuid") is None:
             self.without_uuid += 1
-
-    def _broken(self, place: Place, data: bytes, error: orjson.JSONDecodeError) -> None:
-        """A line that is no JSON: several objects behind one another, NaN, or damage."""
-        inner = split.split_line(data) if not place.number else []
-        if len(inner) > 1:
-            for part in inner:
-                span = data[part.offset : part.offset + part.length]
-                self._take(Place(place.offset + part.offset, part.length, place.line, part.number), span)
-            return
-        text, fix = _no_json(data, error)
-        self._note(place.finding(self.path, "labelbox-json", Weight.ERROR, text, fix=fix))
-
-
-def _no_json(data: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
-    """Why a record is no JSON, and what to do."""
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        text = data[:60].decode("utf-8", "replace").strip()
-        return f"this is no JSON ({_lower(error.msg)}): {text!r}{' ...' if len(data) > 60 else ''}", "mend or remove it"
-    return "NaN and Infinity are no JSON, and no coordinates", "mend the shape that has no number, or remove the record"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

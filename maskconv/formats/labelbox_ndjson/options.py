@@ -30,7 +30,8 @@ class ReadOptions(Options):
     )
     data_rows: Table | None = Field(
         default=None,
-        description="item -> data row id, to name records that only have a dataRow.id: a JSON file, or a CSV of two columns",
+        description="names for records that have a dataRow.id: item -> data row id as a JSON file or a CSV of two columns, or "
+        "an export of Labelbox (v2 NDJSON), which also names those that have a globalKey",
     )
     mask_dir: Path | None = Field(
         default=None,
@@ -71,8 +72,8 @@ class WriteOptions(Options):
     )
     data_rows: Table | None = Field(
         default=None,
-        description="item -> data row id: a JSON file or a CSV of two columns; records then have a dataRow.id instead of a "
-        "globalKey",
+        description="item -> data row id: a JSON file, a CSV of two columns, or an export of Labelbox (v2 NDJSON); records "
+        "then have a dataRow.id instead of a globalKey",
     )
     global_key: str | None = Field(
         default=None,
@@ -82,6 +83,15 @@ class WriteOptions(Options):
     uuid_namespace: str | None = Field(
         default=None,
         description="a text such as the model's version: other texts give other uuids for the same instances",
+    )
+    max_records: int | None = Field(
+        default=None,
+        ge=1,
+        description="split the target between images into out-0001.ndjson, out-0002.ndjson, ... of at most so many records",
+    )
+    previous: Path | None = Field(
+        default=None,
+        description="the file of an earlier import, or a pattern of its parts: tells which of its records stay in Labelbox",
     )
 
     _uri = field_validator("mask_uri")(_prefix)

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from maskconv.errors import DataError, OptionError
+from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight
+from maskconv.formats.labelbox_ndjson.datarows import DataRows, data_rows
 from maskconv.formats.labelbox_ndjson.index import Row
 from maskconv.formats.labelbox_ndjson.limits import key_error
 from maskconv.formats.labelbox_ndjson.names import known_extension, known_row
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
-from maskconv.formats.labelbox_ndjson.tables import DataRows, Schemas, data_rows, schemas
+from maskconv.formats.labelbox_ndjson.previous import earlier
+from maskconv.formats.labelbox_ndjson.tables import Schemas, schemas
 from maskconv.formats.labelbox_ndjson.uuids import namespace
 from maskconv.model import AnnotatedImage
-from maskconv.options import nearest
 from maskconv.plugin import Target
 
 __all__ = ["Plan", "make_plan"]
@@ -40,11 +41,12 @@ class Plan:
     template: str | None
     schemas: Schemas | None
     rows: DataRows | None
+    max_records: int | None = None
 
-    def row(self, image: AnnotatedImage) -> tuple[Row, bool]:
+    def row(self, image: AnnotatedImage, note: Note) -> tuple[Row, bool]:
         """The data row of an image, and whether its global key may lack the picture's extension. Raises DataError."""
         if self.rows is not None:
-            return ("id", self._row_id(self.rows, image.name)), False
+            return ("id", self._row_id(self.rows, image, note)), False
         known = known_row(image) if self.template is None else None
         if known is not None:
             return known, False
@@ -59,20 +61,29 @@ class Plan:
         values = {"name": name, "stem": name.rsplit("/", 1)[-1], "ext": ext or "", "split": image.split or ""}
         return template.format_map(values).lstrip("/"), ext is None and "{ext}" in template
 
-    def _row_id(self, rows: DataRows, name: str) -> str:
-        found = rows.ids.get(name)
-        if found is None:
-            text = f"the table of data rows has no {name!r}{nearest(name, rows.ids)}"
-            raise DataError(text, code="labelbox-data-row-unknown", fix="add it to --to-data-rows")
+    def _row_id(self, rows: DataRows, image: AnnotatedImage, note: Note) -> str:
+        found, guessed = rows.find(image.name, known_extension(image) or "")
+        if guessed:
+            text = f"only the file's name tells that this is the data row {found}: its picture is at {guessed}"
+            fix = "see that it is the same picture"
+            note(Finding("labelbox-data-row-guessed", Weight.WARNING, text, unit="images", fix=fix))
         return found
+
+    def key(self, image: AnnotatedImage, row: Row) -> str:
+        """What no two images may share: the data row, or the composite's path where that tells them apart as well."""
+        by_name = self.template is None or "{name}" in self.template
+        return self._place(image) if self.mode == "files" and by_name and self.rows is None else row[1]
 
     def path(self, image: AnnotatedImage, layer: int) -> str:
         """Where a composite goes in the folder: no two images' composites, and no two layers, have one path."""
-        split = f"{image.split}/" if image.split and self.template is not None and "{split}" in self.template else ""
         suffix = f".{layer}" if layer > 1 or _NUMBERED.fullmatch(image.name) else ""
         return "/".join(
-            part if part not in ("", ".") else "_" for part in f"{split}{image.name}{suffix}.png".split("/")
+            part if part not in ("", ".") else "_" for part in f"{self._place(image)}{suffix}.png".split("/")
         )
+
+    def _place(self, image: AnnotatedImage) -> str:
+        split = f"{image.split}/" if image.split and self.template is not None and "{split}" in self.template else ""
+        return f"{split}{image.name}"
 
     def uri(self, path: str) -> str:
         return self.prefix + quote(path)
@@ -92,7 +103,9 @@ def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
             Finding("labelbox-schema-odd", Weight.WARNING, text, amount=len(odd), unit="labels", fix="check the table")
         )
     space = namespace(options.uuid_namespace)
-    return Plan(mode, polygons, folder, prefix, space, options.global_key, tables, rows)
+    if options.previous is not None:
+        earlier(options.previous)
+    return Plan(mode, polygons, folder, prefix, space, options.global_key, tables, rows, options.max_records)
 
 
 def _mode(options: WriteOptions) -> Mode:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson.datarows import item_names
 from maskconv.formats.labelbox_ndjson.files import REMOTE, MaskFiles, Pictures
 from maskconv.formats.labelbox_ndjson.index import Index, Row
 from maskconv.formats.labelbox_ndjson.limits import key_error, limits
@@ -17,7 +18,7 @@ from maskconv.formats.labelbox_ndjson.names import counted, picture, stem
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.split import Place
-from maskconv.formats.labelbox_ndjson.tables import data_rows, schemas
+from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
 from maskconv.plugin import Head, Reader
 from maskconv.store import unsafe
@@ -107,16 +108,26 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
 
     def units(self, note: Note) -> Iterator[Unit]:
         index = self._index or Index(self.source, note)
-        items = data_rows(self.options.data_rows).items if self.options.data_rows is not None else {}
+        items = item_names(self.options.data_rows) if self.options.data_rows is not None else None
         seen: dict[str, Row] = {}
         for row, places in index:
-            name = stem(row[1]) if row[0] == "globalKey" else items.get(row[1], row[1])
+            name = self._name(row, places[0], items, note)
             error = _refused(name, row, seen)
             if error is None:
                 seen[name.casefold()] = row
                 yield Unit(row, name, tuple(places))
             else:
                 note(places[0].error(self.source, error))
+
+    def _name(self, row: Row, place: Place, items: dict[Row, str] | None, note: Note) -> str:
+        """The item that a data row is."""
+        if items is None or (row[0] == "globalKey" and row not in items):
+            return stem(row[1]) if row[0] == "globalKey" else row[1]
+        if row not in items:
+            text = f"--from-data-rows does not have the data row {row[1]!r}: the image is named so"
+            fix = "add it, or export it too"
+            note(place.finding(self.source, "labelbox-data-row-unnamed", Weight.WARNING, text, unit="images", fix=fix))
+        return items.get(row, row[1])
 
     def decode(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
         place, size = self._picture(unit, note)

@@ -78,7 +78,7 @@ def _is_record(line: bytes) -> bool:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(record, dict) and "dataRow" in record
+    return isinstance(record, dict) and ("dataRow" in record or "data_row" in record)  # of an import, or of an export
 
 
 def lines(file: IO[bytes]) -> Iterator[Span]:

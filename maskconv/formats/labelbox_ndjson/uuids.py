@@ -45,6 +45,11 @@ class Uuids:
         self._ordinals: dict[str, int] = {}
         self.replaced = 0  # uuids of the source's that occurred before
 
+    @property
+    def given(self) -> list[str]:
+        """All so far, in no order that means something."""
+        return sorted(self._taken)
+
     def give(self, tool: str, own: Any, part: int = 0) -> str:
         """The uuid of an instance's part; the first part has the instance's own."""
         found = as_uuid(own) if own is not None and not part else None

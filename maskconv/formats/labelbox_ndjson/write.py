@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import binascii
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
 from maskconv import png, runs
-from maskconv.errors import DataError
+from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson.limits import MAX_MASKS, limits
+from maskconv.formats.labelbox_ndjson.limits import limits
 from maskconv.formats.labelbox_ndjson.names import counted
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
+from maskconv.formats.labelbox_ndjson.parts import Parts
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
+from maskconv.formats.labelbox_ndjson.previous import Previous, earlier
 from maskconv.formats.labelbox_ndjson.shapes import Held, held
 from maskconv.formats.labelbox_ndjson.tables import Schemas
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, as_uuid
 from maskconv.labelbox import checks
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
-from maskconv.plugin import Piece, Target, Writer, loss
+from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.stage import Stage
 from maskconv.store import unsafe
 
@@ -56,6 +59,17 @@ class LabelboxWriter(Writer[Plan]):
     Options = WriteOptions
     options: WriteOptions
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.options,)
+
+    def layout(self, path: Path) -> Layout:
+        if self.options.max_records is None:
+            return "file"
+        if str(path) == "-":
+            text = "standard output is one file, which --to-max-records cannot split"
+            raise OptionError(text, code="option-value", fix="name a file, or leave it out")
+        return "parts"
+
     def keeps(self) -> frozenset[Feature]:
         kept = {Feature.BOXES, Feature.OVERLAP, Feature.SCORES}
         if self.options.shape == "polygon":
@@ -78,7 +92,7 @@ class LabelboxWriter(Writer[Plan]):
         for name in (image.name, image.split or ""):
             if reason := unsafe(name):
                 raise DataError(f"the name {name!r} {reason}", code="name-unsafe", fix="rename the item")
-        row, guessed = plan.row(image)
+        row, guessed = plan.row(image, note)
         items = _held(image, plan, note)
         if not items:
             return None
@@ -91,40 +105,46 @@ class LabelboxWriter(Writer[Plan]):
         if uuids.replaced:
             text = "uuids that occur twice in the image: all but the first were replaced"
             note(Finding("labelbox-uuid-replaced", Weight.WARNING, text, amount=uuids.replaced, unit="instances"))
+        if plan.max_records is not None and len(records) > plan.max_records:
+            text = f"its {len(records):,} records are more than --to-max-records: they have a file of their own"
+            note(Finding("labelbox-part-large", Weight.WARNING, text, Where(image=image.name), len(records), "records"))
         masks = sum(item.kind == "mask" for item in items)
-        return Piece(b"".join(records), blobs, [guessed, masks], len(items), row[1])
+        given = [row[0], row[1], uuids.given] if self.options.previous is not None else None
+        facts = [guessed, masks, len(records), given]
+        return Piece(b"".join(records), blobs, facts, len(items), plan.key(image, row))
 
     def begin(self, stage: Stage, plan: Plan) -> None:
-        self._stage, self._plan = stage, plan
-        self._images = self._guessed = self._masks = 0
+        self._plan, self._guessed = plan, 0
+        self._parts = Parts(stage, plan.max_records)
+        self._previous = Previous(earlier(self.options.previous)) if self.options.previous is not None else None
         if plan.folder is not None:
             stage.sidecar(plan.folder)
 
     def append(self, piece: Piece, note: Note) -> None:
         del note
-        guessed, masks = piece.facts
-        self._images += 1
+        guessed, masks, records, given = piece.facts
         self._guessed += guessed
-        self._masks += masks
-        self._stage.write(piece.rows)
+        self._parts.write(piece.rows, records, masks)
+        if self._previous is not None:
+            kind, key, uuids = given
+            self._previous.take((kind, key), uuids)
 
     def finish(self, note: Note) -> None:
-        if not self._images:
+        if not self._parts.images:
             text = "no image has an instance, so the file would be empty"
             note(Finding("labelbox-empty", Weight.ERROR, text, fix="there is nothing to import"))
         if self._guessed:
             text = f"{counted(self._guessed, 'global key')} without an extension: the source does not know its pictures' names"
             fix = "where Labelbox' keys have one, say which: --to-global-key '{name}.jpg'"
             note(Finding("labelbox-key-extension", Weight.WARNING, text, amount=self._guessed, unit="images", fix=fix))
-        if self._masks > MAX_MASKS:
-            text = (
-                f"{self._masks:,} masks in one file; Labelbox asks to split more than {MAX_MASKS:,} into separate jobs"
-            )
-            fix = "split the file by data rows"
-            note(Finding("labelbox-many-masks", Weight.WARNING, text, amount=self._masks, unit="masks", fix=fix))
+        self._parts.tell(note)
+        if self._previous is not None:
+            self._previous.tell(note)
 
     def next_steps(self) -> tuple[str, ...]:
-        steps = (_IMPORT, _AGAIN)
+        names = self._parts.names()
+        each = (f"The records are in {names}: each file is an import of its own.",) if names else ()
+        steps = (*each, _IMPORT, _AGAIN)
         if self._plan.folder is None:
             return steps
         place = self.options.mask_uri or "where Labelbox can fetch them, and write the file again with --to-mask-uri"
