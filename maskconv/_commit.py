@@ -111,11 +111,15 @@ def clear(folder: Path) -> None:
 def lock(folder: Path) -> int:
     """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock."""
     while True:
-        folder.mkdir(exist_ok=True)
         try:
+            folder.mkdir(exist_ok=True)
             handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:
             continue  # the run before removed its stage between our two steps: once more
+        except FileExistsError:
+            if folder.is_file():
+                raise
+            continue  # it removed the stage while mkdir looked whether it is a folder
         if not _locked(handle):
             os.close(handle)
             return -1

@@ -131,6 +131,10 @@ def _foreign(start: bytes) -> str:
     return f"this is no PNG but looks like {kind}" if kind else f"this is no PNG: it begins with {start[:8].hex(' ')}"
 
 
+def _shown(kind: bytes) -> str:
+    return kind.decode("ascii", "backslashreplace")
+
+
 def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
     """Type and content of each chunk behind the header, up to IEND; every CRC is checked."""
     at, size = 33, len(data)
@@ -141,9 +145,11 @@ def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         length, kind = int.from_bytes(data[at : at + 4]), bytes(data[at + 4 : at + 8])
         end = at + 8 + length
         if end + 4 > size:
-            raise PngError(f"the PNG is cut off, or damaged: its chunk {kind!r} at byte {at} claims {length} bytes")
+            raise PngError(
+                f"the PNG is cut off, or damaged: its chunk {_shown(kind)} at byte {at} claims {length} bytes"
+            )
         if crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            raise PngError(f"the PNG is damaged: the checksum of its chunk {kind!r} at byte {at} does not match")
+            raise PngError(f"the PNG is damaged: the checksum of its chunk {_shown(kind)} at byte {at} does not match")
         yield kind, data[at + 8 : end]
         at = end + 4
 
@@ -163,7 +169,7 @@ def open_png(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> Contents:
                 raise PngError("the PNG's pixels (IDAT) are not in one piece")
             pixels.append(content)
         elif not kind[0] & 32 and (kind not in (b"PLTE", b"IEND") or kind in found or (kind == b"PLTE" and pixels)):
-            raise PngError(f"the PNG has a chunk {kind!r} where none may be")
+            raise PngError(f"the PNG has a chunk {_shown(kind)} where none may be")
         else:
             found[kind] = content
         previous = kind

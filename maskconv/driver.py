@@ -259,7 +259,7 @@ def validate(path: PathLike, *, format: str | None = None, **options: Any) -> li
 def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Report:  # noqa: A002
     """What `validate` found, with counters."""
     report = Report()
-    with spooled(path) as place:
+    with spooled(path, report) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
         report.source_format = fmt.name
         if fmt.check is not None:
@@ -277,7 +277,7 @@ def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Rep
 
 def info(path: PathLike, *, format: str | None = None, **options: Any) -> dict[str, Any]:  # noqa: A002
     """What a source is and holds: format, labels with their instances, images, sizes. Reads all of it."""
-    with spooled(path) as place:
+    with spooled(path, Report()) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
         with open_reader(place, format=fmt.name, **options) as images:
             counts = dict.fromkeys(images.labels.names, 0)

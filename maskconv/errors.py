@@ -102,7 +102,7 @@ class FormatError(SourceError):
 
 
 class DataError(SourceError):
-    default_code = "data"
+    default_code = "data-invalid"
 
 
 class PngError(DataError):

@@ -121,7 +121,7 @@ class Report:
     ``instances_changed`` how many of the latter are there otherwise than they were: painted over, filled, traced.
     ``images_expected`` is about how many there are to read (None: unknown), ``files_written`` and ``bytes_written`` what
     was made of them so far. ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
-    ``next_steps`` say what the target's platform does next.
+    ``aliases`` are paths that are shown by another name. ``next_steps`` say what the target's platform does next.
     """
 
     images: int = 0
@@ -134,6 +134,7 @@ class Report:
     bytes_written: int = 0
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
+    aliases: dict[str, str] = field(default_factory=dict)
     next_steps: tuple[str, ...] = ()
     resumable: bool = False
     source_format: str = ""
@@ -144,6 +145,8 @@ class Report:
         return None, {f.name: None if f.name == "sink" else getattr(self, f.name) for f in fields(self)}
 
     def add(self, finding: Finding) -> None:
+        if finding.where.path in self.aliases:
+            finding = replace(finding, where=replace(finding.where, path=self.aliases[finding.where.path]))
         key = (finding.code, finding.weight)
         tally = self.tallies.get(key)
         if tally is None:

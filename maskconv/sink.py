@@ -164,7 +164,8 @@ class Sink:
         if report.failed and (on_error == "fail" or not report.images_written):
             count = report.count(Weight.ERROR)
             text = f"nothing was written: the source has {count} error{'s' if count > 1 else ''}"
-            raise ConversionError(text, report=report, fix="mend them, or leave them out with --on-error skip")
+            them = "them" if count > 1 else "it"
+            raise ConversionError(text, report=report, fix=f"mend {them}, or leave {them} out with --on-error skip")
         if report.lossy and on_loss == "fail":
             text = "nothing was written: data would be lost, and --on-loss fail forbids it"
             raise LossError(text, report=report, fix="see the findings, or convert with --on-loss warn")

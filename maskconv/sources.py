@@ -9,13 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from maskconv import registry
 from maskconv.change import Change, check_known, unify
-from maskconv.errors import DataError, FormatError, SourceError, UsageError
+from maskconv.errors import DataError, FormatError, MaskconvError, SourceError, UsageError
 from maskconv.finding import Note, Report, Where, as_finding
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Format, Head, Reader
@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 PathLike = str | os.PathLike[str]
+STDIN = "standard input"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,11 @@ class Source:
 
 
 @contextmanager
-def spooled(source: PathLike) -> Iterator[Path]:
-    """The source's path; standard input is put into a temporary file first, for readers go back and forth."""
+def spooled(source: PathLike, report: Report) -> Iterator[Path]:
+    """The source's path; standard input is put into a temporary file first, for readers go back and forth.
+
+    A person is shown neither that file's name in the report nor in an error.
+    """
     if str(source) != "-":
         yield Path(source)
         return
@@ -55,7 +59,13 @@ def spooled(source: PathLike) -> Iterator[Path]:
         path = Path(folder, "stdin")
         with path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-        yield path
+        report.aliases[str(path)] = STDIN
+        try:
+            yield path
+        except MaskconvError as error:
+            if error.where is not None and error.where.path == str(path):
+                error.where = replace(error.where, path=STDIN)
+            raise
 
 
 def recognised(path: Path, name: str | None) -> Format:
@@ -73,7 +83,7 @@ def reading(
     source: PathLike, from_: str | None, options: Mapping[str, Any], report: Report
 ) -> Iterator[Reader[Any, Any]]:
     """An open reader for a path or standard input, closed in the end."""
-    with spooled(source) as path:
+    with spooled(source, report) as path:
         fmt = recognised(path, from_)
         report.source_format = fmt.name
         if fmt.reader is None:

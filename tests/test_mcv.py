@@ -111,7 +111,7 @@ def test_wrong_line_is_named_and_the_others_are_read(tmp_path: Path, line: str) 
     with maskconv.open_reader(path) as images:
         assert [i.name for i in images] == ["fine", "also fine"]
         (found,) = images.report.findings
-    assert (found.weight, found.where.line, found.code) == (Weight.ERROR, 3, "data")
+    assert (found.weight, found.where.line, found.code) == (Weight.ERROR, 3, "data-invalid")
     assert maskconv.validate(path) == [found]
 
 
