@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskconv import registry
+from maskconv._commit import parts
 from maskconv.change import Change
 from maskconv.errors import (
     ConversionError,
@@ -221,15 +222,19 @@ def open_sink(
 
 def _guard(target: Target, fmt: Format, sources: Sequence[Path], *, overwrite: bool) -> None:
     """Never replace a source, or a folder that is no such data set."""
-    path, where = target.path, Where(path=str(target.path))
-    if not os.path.lexists(path):
+    path = target.path
+    there = [place for place in [path, *(parts(path) if target.layout == "parts" else [])] if os.path.lexists(place)]
+    if not there:
         return
+    where = Where(path=str(there[0]))
     if not overwrite:
         fix = "choose another name or replace it with --overwrite"
         raise TargetExistsError("the target exists already", where=where, fix=fix)
     for source in sources:
-        if source.exists() and (path.samefile(source) or path.resolve() in source.resolve().parents):
-            raise TargetError("the target is the source, or holds it", where=where, fix="choose another name")
+        if source.exists() and any(place.exists() and place.samefile(source) for place in there):
+            raise TargetError("the target is the source", where=Where(path=str(source)), fix="choose another name")
+        if path.resolve() in source.resolve().parents:
+            raise TargetError("the target holds the source", where=where, fix="choose another name")
     if path.is_dir() and any(path.iterdir()) and not fmt.sniff(registry.probe(path)):
         text = f"the target is a folder with other files than {fmt.name}'s, and is not replaced"
         raise TargetError(text, where=where, code="target-foreign", fix="choose another name")

@@ -240,3 +240,13 @@ def test_the_everyday_trial(tmp_path: Path) -> None:
     truth = content(tmp_path / "truth.mcv")
     assert content(tmp_path / "back.zip") == truth
     assert sum(map(len, truth.values())) == 181
+
+
+def test_parts_never_replace_their_own_sources(tmp_path: Path) -> None:
+    write = {"masks": "png", "max_records": 20}
+    maskconv.convert(STREET, tmp_path / "out.ndjson", write=write)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    assert len(before) > 2
+    with pytest.raises(maskconv.TargetError, match=r"out-0001.ndjson: the target is the source; choose another name"):
+        maskconv.convert(tmp_path / "out-*.ndjson", tmp_path / "out.ndjson", write=write, overwrite=True)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
