@@ -32,7 +32,7 @@ Workers = Literal["auto", "threads", "processes"]
 
 BATCH = 8  # one image a task costs as much in hand-over as in work
 WINDOW = 3  # batches under way for each worker
-WORTH_IT = 64  # batches: fewer are done before processes would have paid for their start
+WORTH_IT = 4  # batches: fewer are done before processes would have paid for their start
 
 
 class Work(Protocol[B_co]):
