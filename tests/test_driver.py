@@ -261,7 +261,7 @@ def test_the_source_is_never_the_target(tmp_path: Path) -> None:
     (tmp_path / "link.mcv").symlink_to("a.mcv")
     os.link(path, tmp_path / "hard.mcv")
     for target in ("a.mcv", "link.mcv", "hard.mcv", "../" + tmp_path.name + "/a.mcv"):
-        with pytest.raises(TargetError, match="the target (is|holds) the source; choose another name"):
+        with pytest.raises(TargetError, match="the target is the source; choose another name"):
             maskconv.convert(path, tmp_path / target, overwrite=True)
     with pytest.raises(TargetError, match="the target holds the source"):
         maskconv.convert(path, tmp_path, to="mcv", overwrite=True)
