@@ -105,7 +105,9 @@ NO_CODES = {
     *("bounding-box", "raster-segmentation"),  # Labelbox's names of tools
     *registry.BUILT_IN,
 }
-PREFIXES = {"labelmap.py": "labelmap-", "labelmap_check.py": "labelmap-"}  # these build f"labelmap-{code}"
+PREFIXES = dict.fromkeys(  # these build f"labelmap-{code}"
+    ("labelmap.py", "labelmap_check.py", "labelmap_foreign.py", "labelmap_lines.py"), "labelmap-"
+)
 
 
 def codes_of(path):
