@@ -6,18 +6,22 @@ any run keep filter NONE: all zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import _pngfile
 from maskconv._colors import Bytes
 from maskconv._pngfile import Header
-from maskconv._runmap import Ints, RunMap, Values
-from maskconv._sparse import Habit, deflate_sparse
+from maskconv._runmap import Ints, RunMap, Runs, Values
+from maskconv._sparse import END, NONE, Habit, Numbers, deflate_sparse, deflate_streams
 
-__all__ = ["encode_binary", "encode_gray", "encode_palette", "encode_rgb"]
+__all__ = ["encode_binaries", "encode_binary", "encode_gray", "encode_palette", "encode_rgb"]
 
 _TRUE = np.ones(1, np.bool_)
+_TOGETHER = 2**14  # runs at once: enough to make calls few, not so many that memory slows them
 
 
 def encode_rgb(image: RunMap) -> bytes:
@@ -64,17 +68,45 @@ def _steps(values: Values, heads: NDArray[np.intp], channels: int) -> Bytes:
 
 def encode_binary(starts: Ints, lengths: Ints, width: int, height: int) -> bytes:
     """An 8-bit gray PNG (height, width) of one instance: 1 on its runs, 0 elsewhere."""
+    return _encode_binaries([(starts, lengths)], width, height)[0]
+
+
+def encode_binaries(shapes: Sequence[Runs], width: int, height: int) -> list[bytes]:
+    """What `encode_binary` gives for each of the shapes, in less time."""
+    before = accumulate((len(starts) for starts, _ in shapes), initial=0)
+    parts = groupby(zip(before, shapes, strict=False), key=lambda part: part[0] // _TOGETHER)
+    return [data for _, part in parts for data in _encode_binaries([shape for _, shape in part], width, height)]
+
+
+def _encode_binaries(shapes: list[Runs], width: int, height: int) -> list[bytes]:
     header = Header(width, height, 8, _pngfile.GRAY, interlaced=False)
+    at, steps = _edges(shapes, width, header.size())
+    found = np.flatnonzero(steps)[1:-1]  # the first is an end, the last one a beginning
+    at, steps = at.take(found), steps.take(found)
+    streams = deflate_streams(at, steps, np.flatnonzero(at < 0), header.size(), Habit.BINARY)
+    return [_pngfile.assemble(header, stream) for stream in streams]
+
+
+def _edges(shapes: list[Runs], width: int, size: int) -> tuple[Numbers, Numbers]:
+    """Three places for each run: its filter byte, first pixel, pixel behind. Before, between and behind the shapes there
+    are three more, as one stream's end and the next one's beginning."""
+    starts = _joined([starts for starts, _ in shapes], -width)  # a row of its own
     y = starts // np.int32(width)
-    at = np.empty((len(starts), 3), np.int64)  # filter byte, first pixel, pixel behind
-    steps = np.empty((len(starts), 3), np.uint8)
+    at = np.empty((len(starts), 3), np.int64)
+    steps = np.ones((len(starts), 3), np.int64)
     at[:, 0] = y * np.int64(width + 1)
     at[:, 1] = starts + np.int64(1) + y
-    np.add(at[:, 1], lengths, out=at[:, 2])
+    np.add(at[:, 1], _joined([lengths for _, lengths in shapes], 0), out=at[:, 2])
     np.not_equal(y[1:], y[:-1], out=steps[1:, 0], casting="unsafe")
-    steps[:1, 0] = steps[:, 1] = 1
-    steps[:, 2] = np.where(at[:, 2] % (width + 1), 255, 0)  # a run that reaches the row's end has nothing behind it
-    which = np.flatnonzero(steps.reshape(-1))
-    at, steps = at.reshape(-1).take(which), steps.reshape(-1).take(which)
-    stream = deflate_sparse(at, steps, header.size(), Habit.BINARY)
-    return _pngfile.assemble(header, stream)
+    steps[:, 2] = np.where(
+        at[:, 2] - at[:, 0] <= width, 255, 0
+    )  # a run that reaches the row's end has nothing behind it
+    between = list(accumulate((len(starts) + 1 for starts, _ in shapes), initial=0))
+    at[between], steps[between] = (size, -1, 0), (END, NONE, 0)
+    return at.reshape(-1), steps.reshape(-1)
+
+
+def _joined(arrays: list[Ints], between: int) -> Ints:
+    """The arrays behind one another, a number before, between and behind them."""
+    single = np.array([between], np.int32)
+    return np.concatenate([part for array in arrays for part in (single, array)] + [single])

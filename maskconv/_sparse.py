@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Habit", "deflate_sparse"]
+__all__ = ["END", "NONE", "Habit", "deflate_sparse", "deflate_streams"]
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -23,20 +24,30 @@ START = b"\x78\x01"  # window of 32 KiB, fast
 LONGEST = 258  # bytes that one match covers
 END, LONG = 256, 285  # symbols: end of block, match of 258
 NONE = 286  # no symbol at all
-_NOTHING, _END = np.array([NONE]), np.array([END])
+GAPS = NONE + 1  # symbols; in tables, gaps of 0..258 zeros follow them
+WIDTH = GAPS + LONGEST + 1
+_NOTHING, _END, _BEFORE = (np.array([number], np.int64) for number in (NONE, END, -1))
 _TRUE, _ZERO = np.ones(1, np.bool_), np.zeros(1, np.int64)
 DEEPEST = 15  # bits that a code may have
+ADLER = 65521
 
 
 class Code(NamedTuple):
-    """A block's Huffman code: bits and their number for each symbol and for each gap of 0..258 zeros, and its header."""
+    """A block's Huffman code: bits and their number for each symbol and each gap, and its header, with its bits."""
 
-    symbols: Words
-    symbol_sizes: Words
-    gaps: Words
-    gap_sizes: Words
-    header: int
+    bits: Words
+    sizes: Words
+    header: Words
     header_size: int
+
+
+class Tokens(NamedTuple):
+    """Bits and their number, and of the long matches that follow each; these may be one for all."""
+
+    bits: Words
+    sizes: Words
+    long_bits: Words
+    long_sizes: Words
 
 
 class Habit(Enum):
@@ -54,20 +65,56 @@ def deflate_sparse(at: Numbers, values: Bytes, size: int, habit: Habit) -> bytes
 
     Where values are few it uses a code for the ``habit``, which must know them; else it finds the best one.
     """
-    gaps = np.empty(len(at) + 1, np.int64)  # zeros before and behind the values
-    gaps[:-1] = at
-    gaps[-1] = size
-    gaps[1:] -= at
-    gaps[1:] -= 1
+    symbols: Numbers = np.concatenate((_NOTHING, values, _END))
+    return deflate_streams(np.concatenate((_BEFORE, at, np.array([size]))), symbols, _ZERO, size, habit)[0]
+
+
+def deflate_streams(at: Numbers, symbols: Numbers, heads: Numbers, size: int, habit: Habit) -> list[bytes]:
+    """Several streams of ``size`` bytes behind one another, each as of `deflate_sparse`.
+
+    A stream begins at each of ``heads`` with `NONE` at -1, and ends with `END` at ``size``.
+    """
+    rest, long = _gaps(at, heads)
+    bounds = [*heads.tolist(), len(at)]
+    amounts = np.add.reduceat(long, heads).tolist()
+    parts = zip(pairwise(bounds), amounts, strict=True)
+    codes = [_choose(symbols[a + 1 : b - 1], rest[a : b - 1], amount, habit) for (a, b), amount in parts]
+    packed = _pack(_tokens(symbols, rest, codes, bounds), long, codes, bounds)
+    sums = _adler(at, symbols, size, heads)
+    return [b"".join((START, part, adler.to_bytes(4))) for part, adler in zip(packed, sums, strict=True)]
+
+
+def _gaps(at: Numbers, heads: Numbers) -> tuple[Numbers, Numbers]:
+    """Zeros behind each position, none behind a stream's end, less those in long matches; and the long matches."""
+    gaps = np.empty(len(at), np.int64)
+    np.subtract(at[1:], at[:-1], out=gaps[:-1])
+    gaps -= 1
+    gaps[heads - 1] = 0
     long = np.maximum(gaps - 1, 0) // LONGEST
-    rest = gaps - LONGEST * long
-    code = _choose(values, rest, int(long.sum()), habit)
-    symbols = np.concatenate((_NOTHING, values, _END))
-    sizes = code.symbol_sizes.take(symbols)
-    tokens = code.symbols.take(symbols)
-    tokens[:-1] |= code.gaps.take(rest) << sizes[:-1]
-    sizes[:-1] += code.gap_sizes.take(rest)
-    return b"".join((START, _pack(tokens, sizes, long, code), _adler(at, values, size)))
+    return gaps - LONGEST * long, long
+
+
+def _tokens(symbols: Numbers, rest: Numbers, codes: list[Code], bounds: list[int]) -> Tokens:
+    """Each symbol with the gap behind it."""
+    bits, all_sizes, offsets = _tables(codes, bounds)
+    if len(offsets) > 1:
+        symbols, rest = symbols + offsets, rest + offsets
+    tokens, sizes = bits.take(symbols), all_sizes.take(symbols)
+    tokens |= bits[GAPS:].take(rest) << sizes
+    sizes += all_sizes[GAPS:].take(rest)
+    long = LONG + offsets
+    return Tokens(tokens, sizes, bits.take(long), all_sizes.take(long) + np.uint64(1))
+
+
+def _tables(codes: list[Code], bounds: list[int]) -> tuple[Words, Words, Numbers]:
+    """The tables of all codes, and where each entry's begin: one number where all have the same."""
+    distinct = {id(code): code for code in codes}
+    if len(distinct) == 1:
+        return codes[0].bits, codes[0].sizes, _ZERO
+    places = dict(zip(distinct, range(0, WIDTH * len(distinct), WIDTH), strict=True))
+    offsets = _each([places[id(code)] for code in codes], bounds)
+    bits, sizes = ([code[k] for code in distinct.values()] for k in (0, 1))
+    return np.concatenate(bits), np.concatenate(sizes), offsets
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -90,7 +137,7 @@ _REVERSED = sum((_BITS >> k & 1) << (DEEPEST - 1 - k) for k in map(np.uint64, ra
 _MANY = 12_000  # values for which the best code is worth the time to find it
 
 
-def _choose(values: Bytes, rest: Numbers, long: int, habit: Habit) -> Code:
+def _choose(values: Numbers, rest: Numbers, long: int, habit: Habit) -> Code:
     if len(values) > _MANY:
         return _code(_counts(values, rest, long))
     return _usual(habit, min(64 * long // (len(values) + 1), 128).bit_length())
@@ -112,10 +159,13 @@ def _code(counts: list[int]) -> Code:
     sizes = _code_lengths(counts)
     symbols = _codes(sizes)
     gaps, gap_sizes = _gap_tables(symbols, sizes)
-    return Code(symbols, sizes.astype(np.uint64), gaps, gap_sizes.astype(np.uint64), *_header(sizes))
+    header, used = _header(sizes)
+    words = np.frombuffer(header.to_bytes(-(-used // 64) * 8, "little"), "<u8")
+    all_sizes = np.concatenate((sizes, gap_sizes)).astype(np.uint64)
+    return Code(np.concatenate((symbols, gaps)), all_sizes, words, used)
 
 
-def _counts(values: Bytes, rest: Numbers, long: int) -> list[int]:
+def _counts(values: Numbers, rest: Numbers, long: int) -> list[int]:
     """How often each symbol occurs. A gap is a zero, then matches of it, or more zeros where it is too short."""
     counts = np.bincount(values, minlength=NONE)
     gaps = np.bincount(rest, minlength=LONGEST + 1)
@@ -217,49 +267,75 @@ def _meta_symbol(lengths: list[int], at: int) -> tuple[int, int, int, int]:
     return (17, span - 3, 3, span) if span < 11 else (18, span - 11, 7, span)
 
 
-def _pack(tokens: Words, sizes: Words, long: Numbers, code: Code) -> bytes:
-    """The header's bits and then the tokens', up to 64 each, behind one another; behind each the ``long`` matches."""
-    size = int(code.symbol_sizes[LONG]) + 1
-    room = sizes.copy()
-    room[:-1] += (long * size).astype(np.uint64)
-    ends = np.add.accumulate(room)
-    ends += np.uint64(code.header_size)
-    places = ends - room
-    out = np.zeros((int(ends[-1]) >> 6) + 2, "<u8")
-    _put(out, tokens, places)
-    if code.symbols[LONG]:  # else room is enough
-        _put_repeats(out, code.symbols[LONG], size, (places + sizes)[:-1], long)
-    packed = out.view(np.uint8)
-    header = code.header.to_bytes((code.header_size + 7) // 8, "little")
-    packed[: len(header)] |= np.frombuffer(header, np.uint8)
-    return packed[: (int(ends[-1]) + 7) // 8].tobytes()
+def _pack(tokens: Tokens, long: Numbers, codes: list[Code], bounds: list[int]) -> list[memoryview]:
+    """For each stream its header's bits and then its tokens', up to 64 each; behind each the ``long`` matches."""
+    room = long.view(np.uint64) * tokens.long_sizes
+    room += tokens.sizes
+    places, firsts, used = _places(room, codes, bounds)
+    out = np.zeros(firsts[-1] + (used[-1] >> 6) + 2, "<u8")
+    _put(out, tokens.bits, places)
+    if tokens.long_bits.any():
+        _put_repeats(out, tokens, places, long)
+    for code, first in zip(codes, firsts, strict=True):
+        out[first : first + len(code.header)] |= code.header
+    packed = out.view(np.uint8).data
+    return [packed[8 * first : 8 * first + (bits + 7) // 8] for first, bits in zip(firsts, used, strict=True)]
+
+
+def _places(room: Words, codes: list[Code], bounds: list[int]) -> tuple[Words, list[int], list[int]]:
+    """Bit positions, and for each stream its first word, which it shares with no other, and its bits."""
+    places = np.add.accumulate(room)
+    firsts, used, moves = [], [], []
+    word = end = 0
+    for code, bound in zip(codes, bounds[1:], strict=True):
+        moves.append(64 * word + code.header_size - end)
+        before, end = end, int(places[bound - 1])
+        firsts.append(word)
+        used.append(code.header_size + end - before)
+        word += (used[-1] + 63) >> 6
+    places -= room
+    places += _each(moves, bounds).view(np.uint64)
+    return places, firsts, used
+
+
+def _each(values: list[int], bounds: list[int]) -> Numbers:
+    """Each stream's value for each of its entries; of one stream, one for all."""
+    found = np.array(values, np.int64)
+    return found if len(values) == 1 else np.repeat(found, [b - a for a, b in pairwise(bounds)])
 
 
 def _put(out: NDArray[Any], tokens: Words, places: Words) -> None:
-    """Tokens at ascending bit positions; they do not overlap."""
+    """Tokens, or one for all, at ascending bit positions; they do not overlap."""
     words, shifts = places >> np.uint64(6), places & np.uint64(63)
     last = np.flatnonzero(np.concatenate((words[1:] != words[:-1], _TRUE)))
     first = np.concatenate((_ZERO, last[:-1] + 1))
     filled = words.take(last).astype(np.intp)
     out[filled] |= np.add.reduceat(tokens << shifts, first)
-    out[filled + 1] |= tokens.take(last) >> np.uint64(1) >> (np.uint64(63) - shifts.take(last))
+    out[filled + 1] |= tokens.take(last, mode="clip") >> np.uint64(1) >> (np.uint64(63) - shifts.take(last))
 
 
-def _put_repeats(out: NDArray[Any], token: np.uint64, size: int, places: Words, times: Numbers) -> None:
-    """``token`` of ``size`` bits so many ``times`` from each of ``places`` on."""
+def _put_repeats(out: NDArray[Any], tokens: Tokens, places: Words, times: Numbers) -> None:
+    """The tokens' long matches so many ``times``."""
+    times = times * (tokens.long_bits != 0)  # for zeros room is enough
     some = np.flatnonzero(times)
     if not len(some):
         return
-    times = times.take(some)
+    times, bits, sizes = times.take(some), tokens.long_bits, tokens.long_sizes
     before = np.add.accumulate(times) - times
-    offsets = (np.arange(int(times.sum())) - np.repeat(before, times)) * size
-    every = np.repeat(places.take(some), times) + offsets.astype(np.uint64)
-    _put(out, np.full(len(every), token), every)
+    if len(bits) > 1:
+        bits, sizes = (np.repeat(values.take(some), times) for values in (bits, sizes))
+    offsets = np.arange(int(times.sum())) - np.repeat(before, times)
+    every = np.repeat(places.take(some) + tokens.sizes.take(some), times)
+    every += offsets.view(np.uint64) * sizes
+    _put(out, bits, every)
 
 
-def _adler(at: Numbers, values: Bytes, size: int) -> bytes:
-    """The Adler-32: its low half sums bytes, its high half sums them as often as bytes follow."""
-    low, high = 1 + int(values.sum(dtype=np.int64)), size
-    for k in range(0, len(at), 2**20):  # 20 bits for this many, 8 for a value, 34 for a position
-        high += int(np.dot(size - at[k : k + 2**20], values[k : k + 2**20].astype(np.int64)))
-    return (high % 65521 << 16 | low % 65521).to_bytes(4)
+def _adler(at: Numbers, symbols: Numbers, size: int, heads: Numbers) -> list[int]:
+    """Each stream's Adler-32: its low half sums bytes, its high half sums them as often as bytes follow."""
+    weights = size - at
+    if len(at) > 2**20:  # 20 bits for this many, 9 for a symbol, 34 for a position
+        weights %= ADLER
+    low = np.add.reduceat(symbols, heads) + (1 - NONE - END)
+    high = np.add.reduceat(weights * symbols, heads) - NONE * weights.take(heads) + size
+    found: list[int] = (high % ADLER << 16 | low % ADLER).tolist()
+    return found

@@ -18,7 +18,7 @@ from maskconv import _pngfile
 from maskconv._colors import Bytes, pack, unpack, voc_colors, voc_index, voc_packed
 from maskconv._deflate import Buffer
 from maskconv._pngfile import MAX_PIXELS, Contents, Header, read_header
-from maskconv._pngwrite import encode_binary, encode_gray, encode_palette, encode_rgb
+from maskconv._pngwrite import encode_binaries, encode_binary, encode_gray, encode_palette, encode_rgb
 from maskconv._runmap import RunMap, nonzero
 from maskconv.errors import PngError
 
@@ -28,6 +28,7 @@ __all__ = [
     "Kind",
     "MaskPng",
     "decode",
+    "encode_binaries",
     "encode_binary",
     "encode_gray",
     "encode_palette",

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from isal import isal_zlib
 from PIL import Image
 
-from maskconv import _deflate, _sparse, png, runs
+from maskconv import _deflate, _pngwrite, _sparse, png, runs
 from maskconv.errors import DataError, PngError
 from maskconv.png import Kind
 from maskconv.runs import RunMap
@@ -621,6 +621,60 @@ def check_binary(bitmap):
         assert np.array_equal(np.asarray(opened), bitmap)
     idat = data[41 : 41 + int.from_bytes(data[33:37])]
     assert len(zlib.decompress(idat)) == height * (width + 1)
+
+
+def shape_of(kind, height, width, rng):
+    bitmap = np.full((height, width), kind == "full", np.uint8)
+    if kind == "pixel":
+        bitmap[rng.integers(height), rng.integers(width)] = 1
+    elif kind == "noise":
+        bitmap[:] = rng.random((height, width)) < rng.choice([0.02, 0.5])
+    elif kind == "block":
+        bitmap[rng.integers(height) :, rng.integers(width) :] = 1
+    return bitmap
+
+
+@pytest.mark.parametrize("many", [30, 10**9])
+@pytest.mark.parametrize("together", [1, 200, 10**9])
+@settings(max_examples=150)
+@given(
+    st.lists(st.sampled_from(["empty", "pixel", "full", "noise", "block"]), max_size=9),
+    st.sampled_from([(1, 1), (1, 60), (60, 1), (7, 9), (40, 33), (64, 257), (300, 258), (3, 5000)]),
+    st.integers(0, 2**32),
+)
+def test_several_at_once_are_the_same_as_one_by_one(many, together, kinds, size, seed):
+    rng = np.random.default_rng(seed)
+    bitmaps = [shape_of(kind, *size, rng) for kind in kinds]
+    shapes = [runs.from_bitmap(bitmap) for bitmap in bitmaps]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_sparse, "_MANY", many)
+        patch.setattr(_pngwrite, "_TOGETHER", together)
+        found = png.encode_binaries(shapes, *size[::-1])
+        assert found == [png.encode_binary(*shape, *size[::-1]) for shape in shapes]
+    for data, bitmap in zip(found, bitmaps, strict=True):
+        with Image.open(io.BytesIO(data)) as opened:
+            assert np.array_equal(np.asarray(opened), bitmap)
+
+
+def test_several_at_once_with_more_values_than_sums_hold_unreduced():
+    rng = np.random.default_rng(4)
+    bitmaps = [shape_of(kind, 1500, 1500, rng) for kind in ("block", "noise", "empty", "full")]
+    bitmaps[1] = rng.integers(0, 2, (1500, 1500))
+    shapes = [runs.from_bitmap(bitmap) for bitmap in bitmaps]
+    found = png.encode_binaries(shapes, 1500, 1500)
+    assert found == [png.encode_binary(*shape, 1500, 1500) for shape in shapes]
+    assert all(np.array_equal(decoded(data).map.to_array(), bitmaps[k]) for k, data in enumerate(found))
+
+
+def test_binary_pngs_stay_the_same_byte_for_byte():
+    rng = np.random.default_rng(6)
+    sizes = [(1, 1), (1, 300), (40, 33), (300, 258), (200, 3000)]
+    kinds = ["empty", "pixel", "full", "noise", "block"]
+    files = [
+        png.encode_binaries([runs.from_bitmap(shape_of(kind, *size, rng)) for kind in kinds], *size[::-1])
+        for size in sizes
+    ]
+    assert zlib.crc32(b"".join(data for part in files for data in part)) == 0x282FF5B5
 
 
 def test_encoders_write_the_same_with_every_codec(codec):

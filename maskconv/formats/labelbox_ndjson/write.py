@@ -196,7 +196,7 @@ def _transport(image: AnnotatedImage, items: list[Item], plan: Plan) -> tuple[di
     """For each mask, by its annotation's number, the wire's ``mask``; and the files that go with them."""
     masks = [(item.number, item.shape) for item in items if isinstance(item.shape, Mask)]
     if plan.mode == "png":
-        return {n: {"png": _base64(png.encode_binary(m.starts, m.lengths, m.width, m.height))} for n, m in masks}, ()
+        return _inline(masks), ()
     found: dict[int, Any] = {}
     blobs: list[tuple[str, bytes]] = []
     for layer, (data, colors) in enumerate(_composites(image, masks), start=1):
@@ -208,6 +208,15 @@ def _transport(image: AnnotatedImage, items: list[Item], plan: Plan) -> tuple[di
             form, text = "imBytes", _base64(data)
         found.update((number, {form: text, "colorRGB": color}) for number, color in colors)
     return found, tuple(blobs)
+
+
+def _inline(masks: list[tuple[int, Mask]]) -> dict[int, Any]:
+    """A PNG for each instance."""
+    if not masks:
+        return {}
+    first = masks[0][1]
+    found = png.encode_binaries([(mask.starts, mask.lengths) for _, mask in masks], first.width, first.height)
+    return {number: {"png": _base64(data)} for (number, _), data in zip(masks, found, strict=True)}
 
 
 def _base64(data: bytes) -> str:
