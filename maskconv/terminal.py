@@ -186,7 +186,8 @@ class Terminal:
         from maskconv.errors import MaskconvError, UsageError
 
         if isinstance(error, MaskconvError):
-            facts, text, _ = _told(error, error.code, str(error), 1)
+            kept = f"; {self._state()}" if self.report is not None and self.report.resumable else ""
+            facts, text, _ = _told(error, error.code, f"{error}{kept}", 1)
             return facts | _parts(error), text, 2 if isinstance(error, UsageError) else 1
         return _told(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
 
