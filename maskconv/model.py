@@ -11,7 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_serializer, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_serializer, model_validator
+
+from maskconv._value import Value, frozen, numbers
 
 __all__ = [
     "AnnotatedImage",
@@ -75,89 +77,6 @@ class Feature(StrEnum):
     LABEL_PARTS = "label parts and actions"
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        mine, theirs = self.__dict__, other.__dict__
-        return all(_same(value, theirs[name]) for name, value in mine.items())
-
-    def __hash__(self) -> int:
-        return hash(tuple(_hashable(value) for value in self.__dict__.values()))
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)
-        self._freeze()
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        new = super().__deepcopy__(memo)
-        new._freeze()  # noqa: SLF001
-        return new
-
-    def _freeze(self) -> None:
-        """Numpy drops the read-only flag in pickling and copying."""
-        for value in self.__dict__.values():
-            for array in value if isinstance(value, tuple) else (value,):
-                if isinstance(array, np.ndarray):
-                    array.flags.writeable = False
-
-    @classmethod
-    def unchecked(cls, **values: Any) -> Self:
-        """Build without validation, for readers that produce canonical form by construction.
-
-        Every field must be given, arrays already read-only.
-        """
-        new = cls.__new__(cls)
-        put = object.__setattr__
-        put(new, "__dict__", values)
-        put(new, "__pydantic_fields_set__", _NOTHING_SET)
-        put(new, "__pydantic_extra__", None)
-        put(new, "__pydantic_private__", None)
-        return new
-
-
-_NOTHING_SET: set[str] = set()
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
-        return a.shape == b.shape and bool((a == b).all())
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return bool(a == b)
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return (value + 0).tobytes()  # -0.0 equals 0.0
-    if isinstance(value, tuple):
-        return tuple(map(_hashable, value))
-    return frozenset(value) if isinstance(value, dict) else value  # the keys: 1 equals True and 1.0, lists have no hash
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """A read-only array that no one else can write to."""
-    if array.flags.writeable or not array.flags.c_contiguous or not _owned(array):
-        array = array.copy()
-        array.flags.writeable = False
-    return array
-
-
-def _owned(array: NDArray[Any]) -> bool:
-    base = array.base
-    return base is None or (isinstance(base, np.ndarray) and not base.flags.writeable)
-
-
-def _numbers(value: Any, dtype: Any = None) -> NDArray[Any]:
-    """An array of what a caller or a file gave; ValueError, as pydantic wants it, where that cannot be."""
-    try:
-        return np.asarray(value, dtype=dtype)
-    except (TypeError, OverflowError) as error:
-        raise ValueError(f"these are no numbers ({error})") from error
-
-
 class PixelRule(StrEnum):
     """Which pixels a polygon means, quantiser included (docs/geometry.md)."""
 
@@ -168,7 +87,7 @@ class PixelRule(StrEnum):
     EDGE = "edge"  # vertices are continuous coordinates, pixel corners are integers (COCO, CVAT)
 
 
-class Mask(_Value):
+class Mask(Value):
     """The pixels of one instance, as runs.
 
     ``starts`` and ``lengths`` are int32 arrays of equal length: row-major pixel offsets (``y * width + x``), ascending,
@@ -186,12 +105,12 @@ class Mask(_Value):
     @field_validator("starts", "lengths", mode="before")
     @classmethod
     def _int32(cls, value: Any) -> NDArray[np.int32]:
-        array = _numbers(value)
+        array = numbers(value)
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
             raise ValueError("runs are one-dimensional arrays of integers")
         if array.size and (array.min() < 0 or array.max() > MAX_PIXELS):
             raise ValueError("runs lie outside the image")
-        return _frozen(array.astype(np.int32, copy=False))
+        return frozen(array.astype(np.int32, copy=False))
 
     @model_validator(mode="before")
     @classmethod
@@ -263,7 +182,7 @@ class Mask(_Value):
         return int(self.lengths.sum(dtype=np.int64))
 
 
-class Polygon(_Value):
+class Polygon(Value):
     """A ring with holes, as it was read: float64 arrays (n >= 3, 2) of (x, y) in pixels, not closed.
 
     ``rule`` says which pixels the ring means; see `PixelRule`.
@@ -276,12 +195,12 @@ class Polygon(_Value):
     @field_validator("exterior", mode="before")
     @classmethod
     def _ring(cls, value: Any) -> NDArray[np.float64]:
-        ring = _numbers(value, np.float64)
+        ring = numbers(value, np.float64)
         if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3:
             raise ValueError(f"a ring is an array of at least 3 points (n, 2), not of shape {ring.shape}")
         if not np.isfinite(ring).all():
             raise ValueError("a ring has a coordinate that is not a finite number")
-        return _frozen(ring)
+        return frozen(ring)
 
     @field_validator("holes", mode="before")
     @classmethod
@@ -296,7 +215,7 @@ class Polygon(_Value):
         return {"exterior": self.exterior.tolist(), "holes": holes, "rule": self.rule.value}
 
 
-class Box(_Value):
+class Box(Value):
     """A rectangle in continuous coordinates: top left corner and size in pixels, ``rotation`` in degrees clockwise
     about its centre (as CVAT has it)."""
 
@@ -312,7 +231,7 @@ Scalar = str | int | float | bool | None
 Color = tuple[int, int, int]
 
 
-class Annotation(_Value):
+class Annotation(Value):
     """One instance: its label's name and its shape.
 
     ``shape`` is a `Mask`, a non-empty tuple of `Polygon` (parts of ONE instance), or a `Box`. ``box`` is a detector's own
@@ -328,7 +247,7 @@ class Annotation(_Value):
     track: int | str | None = None
     crowd: bool = False
     score: float | None = Field(default=None, ge=0, le=1)
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
 
     @field_validator("shape")
     @classmethod
@@ -342,7 +261,7 @@ class Annotation(_Value):
         return Annotation.unchecked(**(self.__dict__ | values))
 
 
-class Picture(_Value):
+class Picture(Value):
     """Where an image's picture can be read: a file, or a member of a zip. Its size where a header told it."""
 
     path: str
@@ -377,7 +296,7 @@ class Encoded:
         return len(shapes) == len(annotations) and all(a.shape is s for a, s in zip(annotations, shapes, strict=True))
 
 
-class AnnotatedImage(_Value):
+class AnnotatedImage(Value):
     """One picture's annotations. Their order is z-order, last on top.
 
     ``name`` is path-like with ``/`` and without a picture extension; identity is (split, name). ``width`` and ``height``
@@ -394,7 +313,7 @@ class AnnotatedImage(_Value):
     ignored: Mask | None = None
     sequence: str | None = None
     frame: int | None = None
-    attributes: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     _encoded: Encoded | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
@@ -430,7 +349,7 @@ class AnnotatedImage(_Value):
         return new if self._encoded is None else new.with_encoded(self._encoded)
 
 
-class Label(_Value):
+class Label(Value):
     """A class: its name, and where the source has them its colour (r, g, b), its own id, parts and actions."""
 
     name: str = Field(min_length=1)
@@ -447,7 +366,7 @@ class Label(_Value):
         return value
 
 
-class LabelMap(_Value):
+class LabelMap(Value):
     """The classes in order; a label's position is its index. A background is in it only where the source has one."""
 
     labels: tuple[Label, ...] = ()
