@@ -163,7 +163,7 @@ def _run(
     expected = [source.reader.expected() for source in sources]
     known = [count for count in expected if count is not None]
     sink.report.images_expected = sum(known) if len(known) == len(expected) else None
-    names = [str(source.reader.source) for source in sources]
+    names = [sink.report.aliases.get(path, path) for path in (str(source.reader.source) for source in sources)]
     tasks = islice(_tasks(sources, sink.report), sink.resume(stop_at_error=stop_at_error), None)
     for results in pool.ordered(work, pool.batches(tasks), jobs, workers):
         for number, result in results:

@@ -37,21 +37,29 @@ class Journal:
         self._path = path
         self._file: IO[bytes] | None = None
 
-    def read(self) -> tuple[str, list[Done]]:
-        """The fingerprint and the finished units; an empty fingerprint where there is no journal. Mends the file's end."""
-        good, lines = 0, []
+    def read(self) -> str:
+        """The fingerprint, empty where there is no journal. Mends the file's end; what is sound can be gone through after."""
+        good, fingerprint = 0, ""
         if self._path.exists():
             with self._path.open("rb") as file:
                 for line in file:
                     value = _checked(line)
                     if value is None:
                         break
+                    fingerprint = fingerprint or value["fingerprint"]
                     good += len(line)
-                    lines.append(value)
             os.truncate(self._path, good)
-        if not lines:
-            return "", []
-        return lines[0]["fingerprint"], [_done(value) for value in lines[1:]]
+        return fingerprint
+
+    def finished(self) -> Iterator[Done]:
+        """The finished units, one after the other: rows may be large."""
+        with self._path.open("rb") as file:
+            next(file, None)
+            for line in file:
+                value = _checked(line)
+                if value is None:
+                    return
+                yield _done(value)
 
     def open(self, fingerprint: str) -> None:
         """Go on writing; a new journal gets its first line."""

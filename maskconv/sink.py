@@ -99,10 +99,11 @@ class Sink:
     def resume(self, *, stop_at_error: bool) -> int:
         """Take again, from the journal, what an interrupted run had finished: how many units that are."""
         assert self._stage is not None  # noqa: S101
-        done, self._stage.done = self._stage.done, []
-        for unit in done:
+        count = 0
+        for unit in self._stage.done():
             self._take(unit.result, stop_at_error=stop_at_error, source=unit.source, staged=True)
-        return len(done)
+            count += 1
+        return count
 
     def take(self, result: Result, *, stop_at_error: bool, source: str = "") -> list[Finding]:
         """Stage one unit's pieces; once there was an error that ends the run, only listen. Says what is left out here."""

@@ -48,14 +48,14 @@ class Stage:
     target is a single file, a file of the sidecar folder that ``sidecar`` declared. Where the target is in parts, ``part``
     begins each of its files.
 
-    ``fingerprint`` makes the run resumable: ``done`` are then the units that a run before it finished, whose blobs are
+    ``fingerprint`` makes the run resumable: ``done()`` are then the units that a run before it finished, whose blobs are
     here already; ``record`` notes the next one.
     """
 
     def __init__(self, target: Target, *, overwrite: bool = False, fingerprint: str = "") -> None:
         self.target = target
         self.overwrite = overwrite
-        self.done: list[Done] = []
+        self._resumed = False
         self._moves: list[tuple[Path, Path]] = []
         self._parts: list[Path] = []
         self._blobs: Path | None = None
@@ -105,12 +105,17 @@ class Stage:
         if not fingerprint or self.target.stdout:
             return
         self._journal = Journal(self.folder / JOURNAL)
-        before, self.done = self._journal.read()
+        before = self._journal.read()
         if before not in ("", fingerprint):
             text = "the source, an option or the version of maskconv is not that of the run to be resumed"
             fix = f"undo that, or start anew without --resume (or remove {self.folder})"
             raise TargetError(text, where=Where(path=str(self.target.path)), code="resume-changed", fix=fix)
+        self._resumed = bool(before)
         self._journal.open(fingerprint)
+
+    def done(self) -> Iterator[Done]:
+        """What a run before this one finished."""
+        return self._journal.finished() if self._resumed and self._journal is not None else iter(())
 
     def _start(self) -> None:
         main = self.folder / "main"
@@ -127,9 +132,8 @@ class Stage:
 
     def _reopened(self, file: IO[bytes]) -> zipfile.ZipFile:
         """A zip that goes on behind the members that the journal names; what came after them is cut off."""
-        infos = [_info(*facts) for done in self.done for facts in done.state]
-        end = self.done[-1].state[-1][1] if self.done and self.done[-1].state else 0
-        end = max((info.header_offset + _span(info) for info in infos), default=end)
+        infos = [_info(*facts) for done in self.done() for facts in done.state]
+        end = max((info.header_offset + _span(info) for info in infos), default=0)
         file.truncate(end)
         file.seek(end)
         archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
@@ -293,7 +297,7 @@ class DryStage(Stage):
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.done: list[Done] = []
+        self._resumed = False
         self._seen: set[str] = set()
 
     def sidecar(self, path: Path) -> None:
