@@ -124,10 +124,6 @@ class _Work:
         for source in self.sources:
             source.reader.open()
 
-    def close(self) -> None:
-        for source in self.sources:
-            source.reader.close()
-
     def __call__(self, batch: list[Task]) -> list[tuple[int, Result]]:
         return [(number, self.one(self.sources[number], unit)) for number, unit in batch]
 

@@ -227,7 +227,6 @@ class Box(Value):
 
 
 Shape = Mask | tuple[Polygon, ...] | Box
-Scalar = str | int | float | bool | None
 Color = tuple[int, int, int]
 
 

@@ -36,11 +36,10 @@ WORTH_IT = 4  # batches: fewer are done before processes would have paid for the
 
 
 class Work(Protocol[B_co]):
-    """What is mapped. ``open`` is called once in each process before the first batch, ``close`` at its end."""
+    """What is mapped. ``open`` is called once in each process before the first batch."""
 
     def __call__(self, batch: list[Any], /) -> Sequence[B_co]: ...
     def open(self) -> None: ...
-    def close(self) -> None: ...
 
 
 def batches(items: Iterable[A], size: int = BATCH) -> Iterator[list[A]]:
