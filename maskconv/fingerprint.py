@@ -23,14 +23,14 @@ def fingerprint(sources: Iterable[PathLike], asked: Mapping[str, Any]) -> str:
     """A digest of what decides the target's bytes: ``asked`` are the options as they were given.
 
     Of a file count size, time of change and first 64 KiB, of a folder its files, but not its own time: the target may
-    lie inside. Paths among the options are looked at in the same way.
+    lie inside. Paths among the options are looked at in the same way, but nothing of the target: it may appear in between.
     """
     paths = [str(source) for source in sources]
     facts = [
         __version__,
         [_version(name) for name in CODECS],
         _plain(asked),
-        [list(_files(path)) for path in [*paths, *_named(asked)]],
+        [list(_files(path)) for path in [*paths, *_inputs(asked)]],
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -48,6 +48,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return sorted(map(str, value))
     return value if isinstance(value, int | float | bool | None) else str(value)
+
+
+def _inputs(asked: Mapping[str, Any]) -> Iterator[str]:
+    """What options read; of those to write a folder may be the target's own, so there only files count."""
+    if not isinstance(asked.get("labels"), Mapping):
+        yield from _named(asked.get("labels"))
+    yield from _named(asked.get("read"))
+    yield from filter(os.path.isfile, _named(asked.get("write")))
 
 
 def _named(value: Any) -> Iterator[str]:

@@ -170,6 +170,21 @@ def test_another_run_is_refused(source: Path, tmp_path: Path, change: str, monke
     assert litter(tmp_path) == [".a.ndjson.partial"], "the work of the other run stays"
 
 
+def test_the_target_is_no_part_of_what_must_not_change(source: Path, whole, tmp_path: Path) -> None:
+    """A commit that the next run completes makes the target appear between two runs that are otherwise the same."""
+
+    def stop(images: int) -> None:
+        raise KeyboardInterrupt
+
+    target = tmp_path / "folder"
+    with pytest.raises(KeyboardInterrupt):
+        maskconv.convert(source, target, to="cvat-mask", progress=stop, resume=True)
+    with zipfile.ZipFile(FIXTURES / "cvat-mask" / "street.zip") as archive:
+        archive.extractall(target)
+    maskconv.convert(source, target, to="cvat-mask", resume=True, overwrite=True)
+    assert tree(target) == whole["folder"]
+
+
 def test_a_damaged_journal_goes_on_from_what_is_sound(source: Path, whole, tmp_path: Path) -> None:
     target = tmp_path / "out.zip"
     finish(start(source, target, 100))
