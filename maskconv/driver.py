@@ -21,7 +21,7 @@ from maskconv.finding import Finding, Report, Weight, as_finding
 from maskconv.fingerprint import fingerprint
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.options import Options
-from maskconv.plugin import Piece, Reader
+from maskconv.plugin import Access, Piece, Reader
 from maskconv.pool import Workers
 from maskconv.sink import Encoder, OnError, OnLoss, Result, Sink, open_sink
 from maskconv.sources import (
@@ -60,6 +60,9 @@ def convert(
     overwrite: bool = False,
     resume: bool = False,
     dry_run: bool = False,
+    fetch: bool = False,
+    cache: PathLike | None = None,
+    allow_hosts: Iterable[str] = (),
     report: Report | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -76,6 +79,8 @@ def convert(
     ``jobs`` workers, threads or processes, work at once; neither changes a byte. ``progress`` is called with the number of images done.
     ``resume`` keeps what is done beside the target when the run is interrupted, and goes on with it when the same run is
     started again. ``dry_run`` does everything but write: the Report says what there would be.
+    ``fetch`` allows masks that lie on other machines to be fetched, ``cache`` is a folder that keeps them, and
+    ``allow_hosts`` names hosts that may have a private address.
     ``report`` may be a Report to fill (with a ``sink`` that sees every Finding).
 
     Returns the Report. Raises ConversionError (with the report) where something of the source is wrong and ``on_error``
@@ -86,10 +91,11 @@ def convert(
     _one_of("on_error", on_error, ("fail", "skip"))
     kept = None if only is None else frozenset(only)
     change = Change(label_rules(labels), kept, check_template(name or ""))
-    result, paths = Report() if report is None else report, expand(source)
+    result, paths = Report() if report is None else report, expand(source, from_)
+    access = Access(fetch, None if cache is None else Path(cache), frozenset(allow_hosts))
     if resume and any(str(path) == "-" for path in paths):
         raise UsageError("standard input cannot be read again, so a run over it cannot be resumed")
-    with open_all(paths, from_, read or {}, change, result) as (sources, known):
+    with open_all(paths, from_, read or {}, change, result, access) as (sources, known):
         places = [Path(path) for path in paths if str(path) != "-"]
         asked: dict[str, Any] = {"target": target, "from": from_, "to": to, "read": read or {}, "write": write or {}}
         asked |= {"labels": labels, "only": kept, "name": name, "on_error": on_error}
@@ -113,6 +119,14 @@ Task = tuple[int, Any]  # the number of a source, and one of its units
 
 
 @dataclass(frozen=True)
+class _Decoded:
+    """A unit that was decoded where the feed runs, because its reader is pinned there."""
+
+    images: list[AnnotatedImage]
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
 class _Work:
     """The pure map: a batch of units to results. Pickles whole, so it can run anywhere."""
 
@@ -131,7 +145,7 @@ class _Work:
         pieces: list[Piece] = []
         findings: list[Finding] = []
         images = instances = 0
-        for image in images_of(source.reader, unit, source.head, findings.append):
+        for image in self._images(source, unit, findings):
             images += 1
             instances += len(image.annotations)
             piece = self.encode(image, findings.append, source.change)
@@ -139,10 +153,29 @@ class _Work:
                 pieces.append(piece)
         return Result(pieces, findings, images, instances)
 
+    @staticmethod
+    def _images(source: Source, unit: Any, findings: list[Finding]) -> Iterable[AnnotatedImage]:
+        if isinstance(unit, _Decoded):
+            findings.extend(unit.findings)
+            return unit.images
+        return images_of(source.reader, unit, source.head, findings.append)
+
 
 def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
     for number, source in enumerate(sources):
         for unit in units_of(source.reader, report.add):
+            yield number, unit
+
+
+def _decoded(tasks: Iterator[Task], sources: Sequence[Source]) -> Iterator[Task]:
+    """The tasks, those of pinned readers already decoded."""
+    for number, unit in tasks:
+        source = sources[number]
+        if source.reader.pinned:
+            findings: list[Finding] = []
+            images = list(images_of(source.reader, unit, source.head, findings.append))
+            yield number, _Decoded(images, findings)
+        else:
             yield number, unit
 
 
@@ -161,7 +194,10 @@ def _run(
     sink.report.images_expected = sum(known) if len(known) == len(expected) else None
     names = [sink.report.aliases.get(path, path) for path in (str(source.reader.source) for source in sources)]
     tasks = islice(_tasks(sources, sink.report), sink.resume(stop_at_error=stop_at_error), None)
-    for results in pool.ordered(work, pool.batches(tasks), jobs, workers):
+    feed = pool.batches(tasks)
+    if any(source.reader.pinned for source in sources):  # never fork beside a model; one unit is a batch of its own
+        feed, workers = pool.batches(_decoded(tasks, sources), 1), "threads"
+    for results in pool.ordered(work, feed, jobs, workers):
         for number, result in results:
             sink.take(result, stop_at_error=stop_at_error, source=names[number])
         if progress is not None:

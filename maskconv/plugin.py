@@ -15,7 +15,20 @@ from maskconv.options import Options as AnyOptions
 if TYPE_CHECKING:
     from maskconv.stage import Stage
 
-__all__ = ["LOSSES", "Format", "Head", "Layout", "Piece", "Probe", "Reader", "Target", "Writer", "loss"]
+__all__ = [
+    "LOSSES",
+    "Access",
+    "Copy",
+    "Format",
+    "Head",
+    "Layout",
+    "Piece",
+    "Probe",
+    "Reader",
+    "Target",
+    "Writer",
+    "loss",
+]
 
 Layout = Literal["file", "zip", "folder", "parts"]  # parts: files numbered after the target, see Stage.part
 
@@ -46,10 +59,34 @@ class Target:
         return str(self.path) == "-"
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a run may fetch from other machines: nothing, unless the person who starts it says so.
+
+    ``cache`` is a folder that keeps what was fetched; ``allow_hosts`` are hosts that may have a private address.
+    """
+
+    fetch: bool = False
+    cache: Path | None = None
+    allow_hosts: frozenset[str] = frozenset()
+
+
+class Copy(NamedTuple):
+    """A file that becomes part of the target as it is: ``source`` on this machine, or its ``member`` if it is a zip.
+
+    ``link`` allows a hard link instead of a copy.
+    """
+
+    path: str
+    source: str
+    member: str = ""
+    link: bool = False
+
+
 class Piece(NamedTuple):
     """What a writer made of one image.
 
-    ``rows`` are bytes for the main file, ``blobs`` (path, bytes) pairs that the driver puts into the stage before
+    ``rows`` are bytes for the main file, ``blobs`` (path, bytes) pairs and ``copies`` that the driver puts into the stage before
     ``append``; ``facts`` is what ``append`` needs besides, plain JSON values; ``instances`` counts what arrived.
     ``changed`` says how many of these have other pixels or another kind of shape than they had.
     ``key`` is the name under which the image arrives, in the form in which two must not be equal (empty: no check).
@@ -61,6 +98,7 @@ class Piece(NamedTuple):
     instances: int = 0
     key: str = ""
     changed: int = 0
+    copies: tuple[Copy, ...] = ()
 
 
 U = TypeVar("U")  # a reader's unit: 1..n images, self-contained, picklable
@@ -69,18 +107,25 @@ P = TypeVar("P")  # a writer's plan
 
 
 class Reader(ABC, Generic[U, H]):
-    """Turns one source into the vocabulary. Pickles as (source, options); handles and indexes stay behind."""
+    """Turns one source into the vocabulary. Pickles as (source, options); handles and indexes stay behind.
+
+    A ``pinned`` reader decodes in the thread and process that opened it, as a model must. One that ``gathers`` gets all
+    paths of a run at once, as ``sources``, with patterns and folders as they were given.
+    """
 
     Options: ClassVar[type[AnyOptions]] = AnyOptions
     pinned: ClassVar[bool] = False
+    gathers: ClassVar[bool] = False
     checking = False  # set before head() where a source is validated, not converted
+    access = Access()  # set before open()
 
     def __init__(self, source: Path, options: AnyOptions) -> None:
         self.source = source
+        self.sources: tuple[Path, ...] = (source,)
         self.options = options
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.source, self.options)
+        return type(self), (self.source, self.options), {"sources": self.sources, "access": self.access}
 
     def open(self) -> None:
         """Open handles: called once a process, before any thread starts."""

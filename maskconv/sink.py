@@ -22,7 +22,7 @@ from maskconv.errors import (
 from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
 from maskconv.losses import image_losses, label_losses, shape_feature
 from maskconv.model import AnnotatedImage, LabelMap
-from maskconv.plugin import Format, Piece, Target, Writer
+from maskconv.plugin import Copy, Format, Piece, Target, Writer
 from maskconv.result import Result
 from maskconv.stage import DryStage, Stage, explained, repair
 
@@ -129,6 +129,8 @@ class Sink:
     def _append(self, piece: Piece, *, staged: bool) -> Finding | None:
         assert self._stage is not None  # noqa: S101 - only end() and abort() take it away
         try:
+            for copy in piece.copies:  # first: a picture that cannot be read keeps the rest out, too
+                self._stage.copy(Copy(*copy), staged=staged)
             for path, data in piece.blobs:
                 if staged:
                     self._stage.claim(path)
@@ -138,7 +140,7 @@ class Sink:
         except DataError as error:
             return as_finding(error)
         self.report.images_written += 1
-        self.report.files_written += len(piece.blobs)
+        self.report.files_written += len(piece.blobs) + len(piece.copies)
         self.report.bytes_written += len(piece.rows) + sum(len(data) for _, data in piece.blobs)
         self.report.instances_written += piece.instances
         self.report.instances_changed += piece.changed

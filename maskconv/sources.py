@@ -18,7 +18,7 @@ from maskconv.change import Change, check_known, unify
 from maskconv.errors import DataError, FormatError, MaskconvError, SourceError, UsageError
 from maskconv.finding import Note, Report, Where, as_finding
 from maskconv.model import AnnotatedImage, LabelMap
-from maskconv.plugin import Format, Head, Reader
+from maskconv.plugin import Access, Format, Head, Reader
 
 __all__ = [
     "PathLike",
@@ -35,6 +35,7 @@ __all__ = [
 
 PathLike = str | os.PathLike[str]
 STDIN = "standard input"
+NO_ACCESS = Access()
 
 
 @dataclass(frozen=True)
@@ -73,17 +74,22 @@ def recognised(path: Path, name: str | None) -> Format:
     if not name:
         return registry.sniff(path)
     fmt = registry.by_name(name)
-    if not os.path.exists(path):
+    if not os.path.exists(path) and not (fmt.reader and fmt.reader.gathers):
         registry.probe(path)  # a missing source is told the same way for all formats
     return fmt
 
 
 @contextmanager
 def reading(
-    source: PathLike, from_: str | None, options: Mapping[str, Any], report: Report
+    source: PathLike | Sequence[PathLike],
+    from_: str | None,
+    options: Mapping[str, Any],
+    report: Report,
+    access: Access = NO_ACCESS,
 ) -> Iterator[Reader[Any, Any]]:
-    """An open reader for a path or standard input, closed in the end."""
-    with spooled(source, report) as path:
+    """An open reader for a path, standard input, or the paths that a reader gathers; closed in the end."""
+    paths = [source] if isinstance(source, str | os.PathLike) else list(source)
+    with spooled(paths[0], report) as path:
         fmt = recognised(path, from_)
         report.source_format = fmt.name
         if fmt.reader is None:
@@ -91,6 +97,7 @@ def reading(
             fix = f"check it with: maskconv validate {path}"
             raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
         reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
+        reader.access, reader.sources = access, (path, *map(Path, paths[1:]))
         with readable(path):
             reader.open()
         try:
@@ -139,14 +146,20 @@ def images_of(reader: Reader[Any, Any], unit: Any, head: Head, note: Note) -> It
         note(as_finding(unreadable(reader.source, error)))
 
 
-def expand(given: PathLike | Sequence[PathLike]) -> list[PathLike]:
+def _gathers(from_: str | None) -> bool:
+    reader = registry.by_name(from_).reader if from_ else None
+    return reader is not None and reader.gathers
+
+
+def expand(given: PathLike | Sequence[PathLike], from_: str | None = None) -> list[PathLike]:
     """All sources meant: paths, patterns such as ``exports/*.zip``, and folders of exports, in a fixed order.
 
-    Raises SourceError for a pattern that fits nothing, UsageError for one source given twice.
+    Those of a format whose reader gathers them stay as they are. Raises SourceError for a pattern that fits nothing,
+    UsageError for one source given twice.
     """
     paths: list[PathLike] = []
     for one in [given] if isinstance(given, str | os.PathLike) else given:
-        paths += _matches(one)
+        paths += [one] if _gathers(from_) else _matches(one)
     seen: set[str] = set()
     for path in paths:
         real = os.path.realpath(path)
@@ -206,13 +219,19 @@ def _without_tail(name: str, all_: Sequence[str]) -> str:
 
 @contextmanager
 def open_all(
-    paths: Sequence[PathLike], from_: str | None, options: Mapping[str, Any], change: Change, report: Report
+    paths: Sequence[PathLike],
+    from_: str | None,
+    options: Mapping[str, Any],
+    change: Change,
+    report: Report,
+    access: Access = NO_ACCESS,
 ) -> Iterator[tuple[list[Source], LabelMap]]:
     """All sources open, with their changes, and the one label map of all after those."""
     with ExitStack() as stack:
-        readers = [stack.enter_context(reading(path, from_, options, report)) for path in paths]
+        groups = [paths] if _gathers(from_) else [[path] for path in paths]
+        readers = [stack.enter_context(reading(group, from_, options, report, access)) for group in groups]
         heads = [head_of(reader, report.add) for reader in readers]
         check_known(change.rules, change.only, [name for head in heads for name in head.labels.names])
-        changes = [Change(change.rules, change.only, change.name, name) for name in names(paths)]
+        changes = [Change(change.rules, change.only, change.name, name) for name in names([g[0] for g in groups])]
         labels = unify(each.labels(head.labels) for each, head in zip(changes, heads, strict=True))
         yield [Source(*facts) for facts in zip(readers, heads, changes, strict=True)], labels

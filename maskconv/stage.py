@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,9 +33,9 @@ from maskconv._commit import (
 from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.finding import Where
 from maskconv.journal import Done, Journal
-from maskconv.plugin import Target
+from maskconv.plugin import Copy, Target
 from maskconv.result import Result
-from maskconv.store import unsafe
+from maskconv.store import MAX_MEMBER, unsafe
 
 __all__ = ["DryStage", "Stage", "explained", "repair"]
 
@@ -63,6 +64,7 @@ class Stage:
         self._main: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
         self._fresh: list[Any] = []
+        self._archives: dict[str, zipfile.ZipFile] = {}
         self._journal: Journal | None = None
         self._lock = -1
         with explained(target.path):
@@ -195,6 +197,50 @@ class Stage:
                 file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
 
+    def copy(self, copy: Copy, *, staged: bool = False) -> None:
+        """Store a file that exists: link it where that is allowed and can be done, else copy it. See ``put``.
+
+        ``staged`` says that a run before this one did so already. Raises DataError where the file cannot be read.
+        """
+        if staged:
+            self.claim(copy.path)
+        elif not (copy.link and not copy.member and self._blobs is not None and self._linked(copy, self._blobs)):
+            self.put(copy.path, self._read(copy))
+
+    def _linked(self, copy: Copy, folder: Path) -> bool:
+        file = folder / copy.path
+        if unsafe(copy.path) or copy.path in self._seen:  # put() says so
+            return False
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.unlink(missing_ok=True)  # of a run that is resumed
+            os.link(os.path.realpath(copy.source), file)
+        except OSError:  # another file system, one without links, or a file that cannot be read
+            return False
+        self.claim(copy.path)
+        return True
+
+    def _read(self, copy: Copy) -> bytes:
+        """The bytes of what is to be copied; the zips that members come from stay open."""
+        where = Where(path=copy.source, member=copy.member)
+        try:
+            with self._opened(copy) as file:
+                data = file.read(MAX_MEMBER + 1)
+        except (OSError, KeyError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+            text = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+            raise DataError(text, where=where, code="member-unreadable", fix="check that it is still there") from error
+        if len(data) > MAX_MEMBER:
+            text = f"has more than {MAX_MEMBER:,} bytes"
+            raise DataError(text, where=where, code="member-too-big", fix="no picture is that large; remove it")
+        return data
+
+    def _opened(self, copy: Copy) -> IO[bytes]:
+        if not copy.member:
+            return Path(copy.source).open("rb")
+        if copy.source not in self._archives:
+            self._archives[copy.source] = zipfile.ZipFile(copy.source)
+        return self._archives[copy.source].open(copy.member)
+
     def claim(self, path: str) -> None:
         """Take a blob's name, as ``put`` does."""
         if reason := unsafe(path):
@@ -266,6 +312,8 @@ class Stage:
         return False
 
     def _close_files(self) -> None:
+        while self._archives:
+            self._archives.popitem()[1].close()
         try:
             if self._zip is not None:
                 self._zip.close()
@@ -313,6 +361,10 @@ class DryStage(Stage):
     def put(self, path: str, data: bytes) -> None:
         del data
         self.claim(path)
+
+    def copy(self, copy: Copy, *, staged: bool = False) -> None:
+        del staged
+        self.claim(copy.path)
 
     def record(self, source: str, result: Result) -> None:
         pass

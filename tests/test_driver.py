@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,9 +29,10 @@ from maskconv.errors import (
     UsageError,
 )
 from maskconv.finding import Finding, Report, Weight, Where
+from maskconv.formats.mcv import McvReader
 from maskconv.losses import image_losses, label_losses
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, Label, LabelMap
-from maskconv.plugin import LOSSES, Format, Head, Piece, Reader, Writer
+from maskconv.plugin import LOSSES, Access, Format, Head, Piece, Reader, Writer
 from maskconv.samples import LABELS, Sample, block, crowded, image, sample
 from maskconv.testing import tree
 
@@ -568,3 +573,57 @@ def test_everything_together(tmp_path: Path) -> None:
         assert read(tmp_path / f"{number}b.mcv") == list(images)
     assert issubclass(LossError, MaskconvError)
     assert Box(x=0, y=0, width=1, height=1)
+
+
+# Readers that decode where they were opened, and that take all paths at once.
+
+
+class Model(McvReader):
+    """Notes the threads that it works in, and the sources that it got."""
+
+    pinned = True
+    gathers = True
+    seen: ClassVar[set[tuple[str, int]]] = set()
+
+    def decode(self, unit, head, note):
+        self.seen.add(("decode", threading.get_ident()))
+        note(Finding("told", Weight.INFO, ",".join(map(str, self.sources))))
+        yield from super().decode(unit, head, note)
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_pinned_readers_decode_in_one_thread(jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = replace(registry.by_name("mcv"), name="model", reader=Model, writer=None, sniff=lambda _: False)
+    monkeypatch.setattr(registry, "_plugins", lambda: {"model": model})
+    monkeypatch.setattr(Model, "seen", set())
+    labels, images = crowded(60)
+    with maskconv.open_writer(tmp_path / "a.mcv", labels) as writer:
+        for image in images:
+            writer.write(image)
+    convert = partial(maskconv.convert, from_="model", jobs=jobs)
+    report = convert([tmp_path / "a.mcv", tmp_path / "no-*.mcv"], tmp_path / "b.mcv")
+    assert Model.seen == {("decode", threading.get_ident())}
+    assert (tmp_path / "b.mcv").read_bytes() == (tmp_path / "a.mcv").read_bytes()
+    assert report.count(Weight.INFO) == 60
+    assert report.findings[0].message == f"{tmp_path / 'a.mcv'},{tmp_path / 'no-*.mcv'}"
+
+
+def test_what_a_run_may_fetch_reaches_the_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Asks(McvReader):
+        def open(self) -> None:
+            seen.append(pickle.loads(pickle.dumps(self)).access)
+
+    asks = replace(registry.by_name("mcv"), name="asks", reader=Asks, writer=None, sniff=lambda _: False)
+    monkeypatch.setattr(registry, "_plugins", lambda: {"asks": asks})
+    monkeypatch.setitem(globals(), "Asks", Asks)
+    Asks.__qualname__ = "Asks"
+    labels, images = crowded(2)
+    with maskconv.open_writer(tmp_path / "a.mcv", labels) as writer:
+        for image in images:
+            writer.write(image)
+    convert = partial(maskconv.convert, tmp_path / "a.mcv", from_="asks")
+    convert(tmp_path / "b.mcv")
+    convert(tmp_path / "c.mcv", fetch=True, cache=str(tmp_path), allow_hosts=["localhost"])
+    assert seen == [Access(), Access(fetch=True, cache=tmp_path, allow_hosts=frozenset({"localhost"}))]

@@ -21,7 +21,7 @@ import pytest
 from maskconv import _commit as module
 from maskconv._commit import repair
 from maskconv.errors import DataError, TargetError, TargetExistsError
-from maskconv.plugin import Layout, Target
+from maskconv.plugin import Copy, Layout, Target
 from maskconv.stage import DryStage, Stage
 from maskconv.testing import tree
 
@@ -748,3 +748,81 @@ def test_a_foreign_stage_moves_nothing_elsewhere(tmp_path):
     ):
         Stage(Target(inside / "out.mcv", "file"))
     assert outside.read_text() == "mine"
+
+
+# Files that become part of the target as they are.
+
+
+def copied(layout: str, place: Path, *copies: Copy) -> None:
+    stage = Stage(Target(place, layout))
+    for copy in copies:
+        stage.copy(copy)
+    stage.commit()
+
+
+def test_copies_in_a_folder_are_linked_where_allowed(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("in/b.jpg", b"member")
+    source = str(tmp_path / "a.jpg")
+    member = Copy("images/b.jpg", str(tmp_path / "all.zip"), "in/b.jpg", link=True)
+    copied("folder", tmp_path / "out", Copy("images/a.jpg", source, link=True), Copy("images/c.jpg", source), member)
+    assert (tmp_path / "out/images/a.jpg").samefile(source)
+    assert not (tmp_path / "out/images/c.jpg").samefile(source)
+    assert (tmp_path / "out/images/c.jpg").read_bytes() == b"picture"
+    assert (tmp_path / "out/images/b.jpg").read_bytes() == b"member"
+
+
+def test_copies_in_a_zip(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    copied("zip", tmp_path / "out.zip", Copy("images/a.jpg", str(tmp_path / "a.jpg"), link=True))
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.read("images/a.jpg") == b"picture"
+
+
+def test_a_link_of_a_link_leads_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
+    copied("folder", tmp_path / "out", Copy("a.jpg", str(tmp_path / "b.jpg"), link=True))
+    assert not (tmp_path / "out/a.jpg").is_symlink()
+    assert (tmp_path / "out/a.jpg").read_bytes() == b"picture"
+
+
+def test_without_links_a_file_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refused)
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    copied("folder", tmp_path / "out", Copy("x/a.jpg", str(tmp_path / "a.jpg"), link=True))
+    assert not (tmp_path / "out/x/a.jpg").samefile(tmp_path / "a.jpg")
+    assert (tmp_path / "out/x/a.jpg").read_bytes() == b"picture"
+
+
+@pytest.mark.parametrize(
+    ("copy", "message"),
+    [
+        (("a.jpg", "none.jpg"), "none.jpg: cannot be read"),
+        (("a.jpg", "all.zip", "none.jpg"), "all.zip > none.jpg: cannot be read|none.jpg.*cannot be read"),
+        (("../a.jpg", "a.jpg"), "leads out of the data set"),
+    ],
+)
+def test_copies_that_cannot_be(copy: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    zipfile.ZipFile(tmp_path / "all.zip", "w").close()
+    stage = Stage(Target(tmp_path / "out", "folder"))
+    path, source, *member = copy
+    for link in (True, False):
+        with pytest.raises(DataError, match=message):
+            stage.copy(Copy(path, str(tmp_path / source), *member, link=link))
+        stage._seen.clear()
+    stage.abort()
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path.parent / "a.jpg").exists()
+
+
+def test_two_copies_of_one_name(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    copy = Copy("a.jpg", str(tmp_path / "a.jpg"), link=True)
+    with pytest.raises(TargetError, match=r"two items would be written to a\.jpg"):
+        copied("folder", tmp_path / "out", copy, copy)

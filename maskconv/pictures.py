@@ -1,0 +1,174 @@
+"""Pictures: where they are, how large they are by their headers, and their pixels.
+
+A picture's size and pixels are those that a viewer shows: an EXIF orientation is applied, as OpenCV does when it reads.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv import png
+from maskconv._opencv import opencv
+from maskconv.errors import DataError, PngError
+from maskconv.finding import Where
+from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
+from maskconv.store import MAX_MEMBER
+
+__all__ = ["MAX_PICTURE", "PictureFolder", "is_picture", "pixels", "read", "size_of", "stem"]
+
+MAX_PICTURE = 1 << 30  # pixels that are decoded, as OpenCV has it
+_TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+_ORIENTATION = 274
+_PILLOW = Lock()
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name has a picture's extension."""
+    return PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES
+
+
+def stem(name: str) -> str:
+    """A path-like name without its picture extension; other dots stay."""
+    return name[: -len(PurePosixPath(name).suffix)] if is_picture(name) else name
+
+
+class PictureFolder:
+    """The pictures below a folder, by item name (the path below the folder without extension) and by file name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: dict[str, str] = {}
+        for name in sorted(_below(folder)):
+            self._names.setdefault(stem(name), name)
+            self._names[name] = name
+
+    def find(self, name: str) -> Picture | None:
+        """The picture of an item, its size unread; a name may carry its extension."""
+        found = self._names.get(name) or self._names.get(stem(name))
+        return (
+            None
+            if found is None
+            else Picture.unchecked(path=str(self.folder / found), member="", width=None, height=None)
+        )
+
+
+def _below(folder: Path) -> Iterator[str]:
+    for base, folders, files in os.walk(folder):
+        folders.sort()
+        for file in files:
+            if is_picture(file):
+                yield Path(base, file).relative_to(folder).as_posix()
+
+
+def read(picture: Picture) -> bytes:
+    """A picture's file, untouched. Raises DataError."""
+    try:
+        with _opened(picture) as file:
+            data: bytes = file.read(MAX_MEMBER + 1)
+    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        fix = "check that it is still there"
+        raise DataError(
+            f"cannot be read ({reason})", where=_where(picture), code="member-unreadable", fix=fix
+        ) from error
+    if len(data) > MAX_MEMBER:
+        text = f"has more than {MAX_MEMBER:,} bytes"
+        raise DataError(text, where=_where(picture), code="member-too-big", fix="no picture is that large; remove it")
+    return data
+
+
+def size_of(picture: Picture) -> tuple[int, int]:
+    """``(width, height)`` in pixels as a viewer shows it, from the header; nothing is decoded. Raises DataError."""
+    if picture.width is not None and picture.height is not None:
+        return picture.width, picture.height
+    try:
+        with _opened(picture) as file:
+            return _size(file)
+    except (OSError, KeyError, RuntimeError, ValueError, SyntaxError, PngError, zipfile.BadZipFile) as error:
+        raise _unreadable(picture, f"its size cannot be read ({error})") from error
+
+
+def pixels(picture: Picture) -> NDArray[np.uint8]:
+    """The pixels, uint8 (height, width, 3) in OpenCV's order blue, green, red. Raises DataError."""
+    data = read(picture)
+    try:
+        width, height = _size(io.BytesIO(data))
+    except (OSError, ValueError, SyntaxError, PngError) as error:
+        raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
+    if width * height > MAX_PICTURE:
+        raise _unreadable(picture, f"{width} x {height} pixels are more than the {MAX_PICTURE:,} that are decoded")
+    cv2 = opencv()
+    found: Any = None
+    try:
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        found = None
+    if found is None:
+        found = _by_pillow(data, picture)
+    return np.asarray(found, np.uint8)
+
+
+def _by_pillow(data: bytes, picture: Picture) -> NDArray[np.uint8]:
+    """What OpenCV does not decode, such as GIF in older versions."""
+    from PIL import ImageOps
+
+    try:
+        with _header(io.BytesIO(data)) as image:
+            return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[:, :, ::-1])
+    except (OSError, ValueError, SyntaxError) as error:
+        raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
+
+
+def _opened(picture: Picture) -> Any:
+    if not picture.member:
+        return Path(picture.path).open("rb")
+    archive = zipfile.ZipFile(picture.path)
+    try:
+        return archive.open(picture.member)
+    finally:
+        archive.close()  # the member's handle keeps the file
+
+
+def _size(file: Any) -> tuple[int, int]:
+    start = file.read(1 << 16)
+    if start[:8] == b"\x89PNG\r\n\x1a\n" and b"eXIf" not in start:
+        header = png.read_header(start, max_pixels=MAX_PIXELS)
+        return header.width, header.height
+    file.seek(0)
+    with _header(file) as image:
+        width, height = image.size
+        turned = image.getexif().get(_ORIENTATION) in _TURNED
+    return (height, width) if turned else (width, height)
+
+
+@contextmanager
+def _header(file: Any) -> Iterator[Any]:
+    """A picture opened by Pillow, which reads its header only and warns of large ones; nothing here decodes them."""
+    from PIL import Image
+
+    with _PILLOW:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
+def _where(picture: Picture) -> Where:
+    return Where(path=picture.path, member=picture.member)
+
+
+def _unreadable(picture: Picture, text: str) -> DataError:
+    return DataError(text, where=_where(picture), code="picture-unreadable", fix="check the picture")

@@ -1,0 +1,113 @@
+"""Pictures' sizes and pixels are those that a viewer shows; what cannot be read is one sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from maskconv import pictures
+from maskconv.errors import DataError
+from maskconv.model import Picture
+
+FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF"}
+
+
+def saved(path: Path, orientation: int = 1) -> Picture:
+    image = Image.new("RGB", (30, 20), (200, 30, 60))
+    exif = Image.Exif()
+    exif[274] = orientation
+    image.save(path, FORMATS[path.suffix[1:]], **({"exif": exif} if orientation != 1 else {}))
+    return Picture(path=str(path))
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_size_is_read_and_equals_the_pixels(suffix: str, tmp_path: Path) -> None:
+    picture = saved(tmp_path / f"a.{suffix}")
+    assert pictures.size_of(picture) == (30, 20)
+    found = pictures.pixels(picture)
+    assert found.shape == (20, 30, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found[10, 15].astype(int) - (60, 30, 200)).max() <= 6  # blue first
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_to_both(orientation: int, tmp_path: Path) -> None:
+    picture = saved(tmp_path / "a.jpg", orientation)
+    width, height = pictures.size_of(picture)
+    assert (width, height) == ((20, 30) if orientation > 4 else (30, 20))
+    assert pictures.pixels(picture).shape == (height, width, 3)
+    assert cv2.imread(picture.path).shape == (height, width, 3)
+
+
+def test_members_of_zips(tmp_path: Path) -> None:
+    saved(tmp_path / "a.jpg")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.write(tmp_path / "a.jpg", "images/a.jpg")
+    picture = Picture(path=str(tmp_path / "all.zip"), member="images/a.jpg")
+    assert pictures.size_of(picture) == (30, 20)
+    assert pictures.read(picture) == (tmp_path / "a.jpg").read_bytes()
+    with pytest.raises(DataError, match="cannot be read"):
+        pictures.read(Picture(path=picture.path, member="images/b.jpg"))
+
+
+def test_known_sizes_are_not_read_again() -> None:
+    assert pictures.size_of(Picture(path="/nowhere.jpg", width=3, height=4)) == (3, 4)
+
+
+def test_a_huge_picture_has_a_size_and_is_not_decoded(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.new("1", (16, 16)).save(data, "PNG")
+    raw = bytearray(data.getvalue())
+    raw[16:24] = (40_000).to_bytes(4, "big") * 2
+    raw[29:33] = zlib.crc32(raw[12:29]).to_bytes(4, "big")
+    (tmp_path / "big.png").write_bytes(raw)
+    picture = Picture(path=str(tmp_path / "big.png"))
+    assert pictures.size_of(picture) == (40_000, 40_000)
+    with pytest.raises(DataError, match="40000 x 40000 pixels are more than"):
+        pictures.pixels(picture)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0"])
+def test_what_is_no_picture_is_a_sentence(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(data)
+    picture = Picture(path=str(tmp_path / "a.jpg"))
+    for read in (pictures.size_of, pictures.pixels):
+        with pytest.raises(DataError) as caught:
+            read(picture)
+        assert caught.value.code == "picture-unreadable"
+        assert caught.value.where.path == picture.path
+
+
+def test_a_truncated_picture_is_damaged_or_shown(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    data = cv2.imencode(".png", noise)[1].tobytes()
+    (tmp_path / "a.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(DataError, match="damaged"):
+        pictures.pixels(Picture(path=str(tmp_path / "a.png")))
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        pictures.read(Picture(path=str(tmp_path / "none.jpg")))
+    assert caught.value.code == "member-unreadable"
+
+
+def test_a_folder_finds_pictures_by_item(tmp_path: Path) -> None:
+    os.makedirs(tmp_path / "sub")
+    for name in ("a.JPG", "sub/b.v2.png", "sub/notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    folder = pictures.PictureFolder(tmp_path)
+    assert folder.find("a").path == str(tmp_path / "a.JPG")
+    assert folder.find("sub/b.v2").path == str(tmp_path / "sub/b.v2.png")
+    assert folder.find("sub/b.v2.jpg").path == str(tmp_path / "sub/b.v2.png")
+    assert folder.find("sub/notes") is None
+    assert pictures.stem("x/y.tar.jpeg") == "x/y.tar"
+    assert pictures.stem("x/y.v2") == "x/y.v2"
