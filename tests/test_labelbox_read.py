@@ -389,7 +389,7 @@ def test_nothing_outside_is_read(tmp_path, address):
     (inner / "link.png").symlink_to(tmp_path / "secret.png")
     address = address.replace("/ROOT", str(tmp_path))
     images, findings = read(write(inner, record(mask=uri(address))))
-    assert images == [] and codes(findings) in (["labelbox-uri"], ["labelbox-mask-missing"])
+    assert images == [] and codes(findings) in (["mask-uri"], ["mask-missing"])
     assert read(write(inner, record(mask=uri(address))), mask_dir=inner)[0] == []
 
 
@@ -402,9 +402,9 @@ def test_missing_composites_are_one_error_each(tmp_path):
     images, findings = read(path)
     assert images == []
     first, second = findings
-    assert (first.code, first.amount, first.unit, first.where.line) == ("labelbox-mask-remote", 3, "instances", 1)
+    assert (first.code, first.amount, first.unit, first.where.line) == ("mask-remote", 3, "instances", 1)
     assert "nothing is fetched" in first.message and "--from-mask-dir" in first.fix and "SECRET" not in str(first)
-    assert (second.amount, second.where.line) == (1, 4) and "beside the file" in second.fix
+    assert (second.amount, second.where.line) == (1, 4) and "beside the source" in second.fix
     assert "holds no such file" in read(path, mask_dir=tmp_path)[1][0].message
 
 
@@ -677,7 +677,7 @@ def test_the_documents_own_format(tmp_path):
     path = DATA / "labelbox-oracle" / "seed_format.ndjson"
     assert registry.sniff(path) is FORMAT
     (told,) = [f for f in read(path)[1] if f.weight is Weight.ERROR]
-    assert (told.code, told.amount) == ("labelbox-mask-remote", 3)
+    assert (told.code, told.amount) == ("mask-remote", 3)
     assert {f.weight for f in validate(path)} == {Weight.WARNING}  # masks elsewhere are no fault of the file
     array = composite()
     array[array[:, :, 1] > 0] = 255

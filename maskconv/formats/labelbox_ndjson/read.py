@@ -6,12 +6,13 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
-from maskconv.errors import DataError, SourceError
+from maskconv import pictures
+from maskconv.errors import DataError, OptionError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.datarows import item_names
-from maskconv.formats.labelbox_ndjson.files import REMOTE, MaskFiles, Pictures
 from maskconv.formats.labelbox_ndjson.index import Index, Row
 from maskconv.formats.labelbox_ndjson.limits import key_error, limits
 from maskconv.formats.labelbox_ndjson.names import counted, picture, stem
@@ -19,7 +20,9 @@ from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.split import Place
 from maskconv.formats.labelbox_ndjson.tables import schemas
+from maskconv.maskfiles import REMOTE, MaskFiles
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
+from maskconv.pictures import PictureFolder
 from maskconv.plugin import Head, Reader
 from maskconv.store import unsafe
 
@@ -53,15 +56,17 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             raise SourceError(text, where=Where(path=str(self.source)), fix="name the NDJSON file")
         self._index: Index | None = None
         self._lock = threading.Lock()
+        self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
+        self.pictures = _pictures(self.options.images) if self.options.images is not None else None
         self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         try:
-            self.files = MaskFiles(self.source, self.options.mask_dir, self.options.mask_uri)
-            self.pictures = Pictures(self.options.images) if self.options.images is not None else None
+            self.files.open()
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
+        self.files.close()
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -149,16 +154,26 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         """The picture of a data row, and its size where the option ``images`` tells it."""
         if self.pictures is None:
             return picture(unit.row), None
+        found = self.pictures.find(unit.row[1]) or self.pictures.find(unit.name)
         try:
-            found = self.pictures.find(unit.name, unit.row[1])
+            if found is not None:
+                width, height = pictures.size_of(found)
+                return Picture.unchecked(path=found.path, member=found.member, width=width, height=height), (
+                    width,
+                    height,
+                )
         except DataError as error:
             note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
-            found = None
-        if found is None or found.width is None or found.height is None:
-            text = f"{self.pictures.folder} holds no readable picture of this name, so it tells no size"
-            note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
-            return picture(unit.row), None
-        return found, (found.width, found.height)
+        text = f"{self.pictures.folder} holds no readable picture of this name, so it tells no size"
+        note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
+        return picture(unit.row), None
+
+
+def _pictures(folder: Path) -> PictureFolder:
+    if not folder.is_dir():
+        text = "the folder of pictures does not exist"
+        raise OptionError(text, where=Where(path=str(folder)), fix="check --from-images", code="option-value")
+    return PictureFolder(folder)
 
 
 def _elsewhere(finding: Finding) -> Finding:

@@ -11,12 +11,12 @@ import orjson
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson import kinds, masks
-from maskconv.formats.labelbox_ndjson.files import MaskFiles
 from maskconv.formats.labelbox_ndjson.masks import Composite
 from maskconv.formats.labelbox_ndjson.names import counted
 from maskconv.formats.labelbox_ndjson.split import Place
 from maskconv.labelbox import checks
 from maskconv.labelbox.checks import Color, RecordError
+from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, PixelRule, Polygon, Shape
 
 __all__ = ["RowDecoder"]
