@@ -22,8 +22,9 @@ from PIL import Image
 from maskconv import Box, Mask, OptionError, PixelRule, SourceError, open_reader, registry
 from maskconv.driver import validate
 from maskconv.finding import Weight
-from maskconv.formats.labelbox_ndjson import FORMAT, split
+from maskconv.formats.labelbox_ndjson import FORMAT
 from maskconv.formats.labelbox_ndjson.index import Index
+from maskconv.labelbox import split
 
 DATA = Path(os.environ.get("MASKCONV_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 real = pytest.mark.skipif(not (DATA / "labelbox-oracle").is_dir(), reason="no real data: set MASKCONV_REAL_DATA")
@@ -295,10 +296,10 @@ def test_else_it_does_not(folder, more):
 
 
 def test_a_composite_is_decoded_once(folder, monkeypatch):
-    from maskconv.formats.labelbox_ndjson import masks
+    from maskconv.labelbox import pixels
 
     calls = []
-    monkeypatch.setattr(masks.png, "decode", lambda data, real=masks.png.decode: calls.append(1) or real(data))
+    monkeypatch.setattr(pixels.png, "decode", lambda data, real=pixels.png.decode: calls.append(1) or real(data))
     read(write(folder, *(record(mask=uri(color=c)) for c in (RED, GREEN) * 5)))
     assert len(calls) == 1
 

@@ -14,11 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Where
-from maskconv.formats.labelbox_ndjson.index import Row
-from maskconv.formats.labelbox_ndjson.names import extension, stem
-from maskconv.formats.labelbox_ndjson.split import Place
 from maskconv.formats.labelbox_ndjson.tables import Table, bad, load, read
-from maskconv.formats.labelbox_ndjson.values import values
+from maskconv.labelbox.names import Row, extension, stem
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import values
 from maskconv.options import nearest
 
 __all__ = ["DataRows", "data_rows", "item_names"]

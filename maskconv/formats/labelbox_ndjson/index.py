@@ -11,14 +11,14 @@ import numpy as np
 
 from maskconv.finding import Note
 from maskconv.formats.labelbox_ndjson import kinds
-from maskconv.formats.labelbox_ndjson.split import Place
-from maskconv.formats.labelbox_ndjson.values import values
 from maskconv.labelbox.checks import GEOMETRIES, RecordError, data_row
+from maskconv.labelbox.names import Row
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import values
 
-__all__ = ["Index", "Row"]
+__all__ = ["Index"]
 
 GEOMETRY_KEYS = frozenset(GEOMETRIES)
-Row = tuple[str, str]  # ("id" or "globalKey", text)
 
 
 class Index:

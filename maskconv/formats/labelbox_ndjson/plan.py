@@ -12,13 +12,12 @@ from urllib.parse import quote
 from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.labelbox_ndjson.datarows import DataRows, data_rows
-from maskconv.formats.labelbox_ndjson.index import Row
 from maskconv.formats.labelbox_ndjson.limits import key_error
-from maskconv.formats.labelbox_ndjson.names import known_extension, known_row
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.previous import earlier
 from maskconv.formats.labelbox_ndjson.tables import Schemas, schemas
 from maskconv.formats.labelbox_ndjson.uuids import namespace
+from maskconv.labelbox.names import Row, known_extension, known_row
 from maskconv.model import AnnotatedImage
 from maskconv.plugin import Target
 

@@ -13,11 +13,10 @@ import numpy as np
 from maskconv._commit import parts
 from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson.index import Row
-from maskconv.formats.labelbox_ndjson.names import counted
-from maskconv.formats.labelbox_ndjson.split import Place
-from maskconv.formats.labelbox_ndjson.values import values
 from maskconv.labelbox import checks
+from maskconv.labelbox.names import Row, counted
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import values
 
 __all__ = ["Previous", "earlier"]
 

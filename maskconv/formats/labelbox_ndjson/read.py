@@ -13,13 +13,13 @@ from maskconv import pictures
 from maskconv.errors import DataError, OptionError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.datarows import item_names
-from maskconv.formats.labelbox_ndjson.index import Index, Row
+from maskconv.formats.labelbox_ndjson.index import Index
 from maskconv.formats.labelbox_ndjson.limits import key_error, limits
-from maskconv.formats.labelbox_ndjson.names import counted, picture, stem
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
-from maskconv.formats.labelbox_ndjson.split import Place
 from maskconv.formats.labelbox_ndjson.tables import schemas
+from maskconv.labelbox.names import Row, counted, picture, stem
+from maskconv.labelbox.split import Place
 from maskconv.maskfiles import REMOTE, MaskFiles
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
 from maskconv.pictures import PictureFolder

@@ -10,12 +10,12 @@ import orjson
 
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson import kinds, masks
-from maskconv.formats.labelbox_ndjson.masks import Composite
-from maskconv.formats.labelbox_ndjson.names import counted
-from maskconv.formats.labelbox_ndjson.split import Place
-from maskconv.labelbox import checks
+from maskconv.formats.labelbox_ndjson import kinds
+from maskconv.labelbox import checks, pixels
 from maskconv.labelbox.checks import Color, RecordError
+from maskconv.labelbox.names import counted
+from maskconv.labelbox.pixels import Composite
+from maskconv.labelbox.split import Place
 from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, PixelRule, Polygon, Shape
 
@@ -122,11 +122,11 @@ class RowDecoder:
             color = checks.color(value["colorRGB"]) if value.get("colorRGB") is not None else None
             mask = self._colored(place, form, text, color)
         self._fit(place, mask, "its mask" if form != "instanceURI" else f"the composite {text}")
-        return masks.pack(color) if color is not None else None, mask
+        return pixels.pack(color) if color is not None else None, mask
 
     def _binary(self, place: Place, data: bytes) -> Mask:
         try:
-            mask, odd = masks.binary(data)
+            mask, odd = pixels.binary(data)
         except DataError as error:
             raise RecordError(
                 f"its mask.png: {error.message}", code=error.code, fix=error.fix or "write it again"
@@ -177,7 +177,7 @@ class RowDecoder:
         except DataError as error:
             return _Failed(error, place)
         try:
-            found = masks.composite(name, data)
+            found = pixels.composite(name, data)
         except DataError as error:
             said = f"{name}: {error.message}"
             return _Failed(DataError(said, code=error.code, fix=error.fix or "write or copy it again"), place)
@@ -216,12 +216,12 @@ class RowDecoder:
         if isinstance(found, _Failed):
             self._note(found.place.error(self._source, found.error, self._name, amount=found.count, unit="instances"))
         elif not self._errors and (left := found.unnamed()):
-            pixels = sum(found.shapes[packed].area for packed in left)
+            area = sum(found.shapes[packed].area for packed in left)
             text = (
                 f"no record names {counted(len(left), 'colour')} of the composite {found.name}: the pixels are dropped"
             )
             where = Where(path=str(self._source), image=self._name)
-            self._note(Finding("labelbox-color-unnamed", Weight.WARNING, text, where, pixels, "pixels", ""))
+            self._note(Finding("labelbox-color-unnamed", Weight.WARNING, text, where, area, "pixels", ""))
 
     def _encoded(self, annotations: tuple[Annotation, ...]) -> Encoded | None:
         """The one composite, where it shows exactly these annotations."""

@@ -14,7 +14,6 @@ from maskconv import png, runs
 from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.limits import limits
-from maskconv.formats.labelbox_ndjson.names import counted
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.parts import Parts
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
@@ -23,6 +22,7 @@ from maskconv.formats.labelbox_ndjson.shapes import Held, held
 from maskconv.formats.labelbox_ndjson.tables import Schemas
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, as_uuid
 from maskconv.labelbox import checks
+from maskconv.labelbox.names import counted
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.stage import Stage

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from maskconv.formats.labelbox_ndjson.index import Row
 from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
 
-__all__ = ["counted", "extension", "known_extension", "known_row", "picture", "stem"]
+__all__ = ["Row", "counted", "extension", "known_extension", "known_row", "picture", "stem"]
+
+Row = tuple[str, str]  # ("id" or "globalKey", text)
 
 # Pictures that only Labelbox has: the path says which of its keys the member is; no file has such a path.
 _AT_LABELBOX = {"globalKey": "labelbox:global-key", "id": "labelbox:data-row"}

@@ -11,8 +11,8 @@ import orjson
 
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_ndjson import split
-from maskconv.formats.labelbox_ndjson.split import Place, Span
+from maskconv.labelbox import split
+from maskconv.labelbox.split import Place, Span
 
 __all__ = ["values"]
 
