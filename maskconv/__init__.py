@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from maskconv.finding import Finding, Report, Weight, Where
+    from maskconv.isolation import Isolated, isolate
     from maskconv.model import (
         AnnotatedImage,
         Annotation,
@@ -64,6 +65,7 @@ _HOMES = {
         "WorkerError",
     ),
     "finding": ("Finding", "Report", "Weight", "Where"),
+    "isolation": ("Isolated", "isolate"),
     "model": (
         "AnnotatedImage",
         "Annotation",
@@ -90,6 +92,7 @@ __all__ = [
     "FormatError",
     "ImageReader",
     "ImageWriter",
+    "Isolated",
     "Label",
     "LabelMap",
     "LossError",
@@ -113,6 +116,7 @@ __all__ = [
     "__version__",
     "convert",
     "info",
+    "isolate",
     "open_reader",
     "open_writer",
     "validate",
