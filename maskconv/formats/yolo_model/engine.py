@@ -1,0 +1,163 @@
+"""What runs a network, and what is known of it: the two engines behind one face, chosen by the weights' suffix."""
+
+from __future__ import annotations
+
+import ast
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv.errors import MissingDependencyError, OptionError, SourceError
+from maskconv.finding import Where
+
+Floats = NDArray[np.float32]
+LEAST_STRIDE = 32  # Ultralytics pads for its own weights to multiples of at least this
+OFFICIAL = re.compile(r"yolo[\w-]*-seg\.(pt|onnx)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What weights say of themselves. ``size`` is (height, width); where it is ``fixed`` the input has exactly that, and
+    ``batch`` pictures (None: any number)."""
+
+    names: tuple[str, ...]
+    task: str = ""
+    stride: int = LEAST_STRIDE
+    size: tuple[int, int] = (640, 640)
+    fixed: bool = False
+    batch: int | None = None
+    channels: int = 3
+    end2end: bool = False
+
+
+class Engine(ABC):
+    """Loaded weights. Not for several threads at once."""
+
+    facts: Facts
+
+    @abstractmethod
+    def run(self, batch: Floats) -> tuple[Floats, Floats]:
+        """Output (n, ...) and prototypes (n, k, h, w) of a batch (n, 3, height, width), float32."""
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to do
+        """Give back what the process was changed for."""
+
+
+def load(model: str | Path, device: str | None, threads: int | None) -> Engine:
+    """The weights, ready to run. Raises SourceError, OptionError (a device that is not there), MissingDependencyError."""
+    path = Path(model)
+    if not path.exists():
+        raise _missing(path)
+    if path.suffix.lower() == ".onnx":
+        from maskconv.formats.yolo_model.onnx_engine import OnnxEngine
+
+        engine: Engine = OnnxEngine(path, device, threads)
+    else:
+        from maskconv.formats.yolo_model.torch_engine import TorchEngine
+
+        engine = TorchEngine(path, device, threads)
+    try:
+        _check(path, engine.facts)
+        if not engine.facts.names:
+            engine.facts = replace(engine.facts, names=_numbered(path, engine))
+    except SourceError:
+        engine.close()
+        raise
+    return engine
+
+
+def _numbered(path: Path, engine: Engine) -> tuple[str, ...]:
+    """Names for the classes of weights that have none, as many as the output has."""
+    output, prototypes = engine.run(np.zeros((1, 3, *engine.facts.size), np.float32))
+    count = output.shape[1] - 4 - prototypes.shape[1]
+    if engine.facts.end2end or count < 1 or output.shape[2] == 6 + prototypes.shape[1]:
+        text, fix = "these weights do not name their classes", "export the model again with Ultralytics"
+        raise SourceError(text, where=Where(path=str(path)), code="yolo-outputs", fix=fix)
+    return tuple(f"class{number}" for number in range(count))
+
+
+def _missing(path: Path) -> SourceError:
+    fix = "give the path of a .pt or .onnx file of a segmentation model"
+    if OFFICIAL.fullmatch(path.name) and path.suffix == ".pt":
+        fix += f"; Ultralytics' own is fetched with: python -c \"from ultralytics import YOLO; YOLO('{path.name}')\""
+    return SourceError("there are no such weights", where=Where(path=str(path)), code="yolo-no-weights", fix=fix)
+
+
+def _check(path: Path, facts: Facts) -> None:
+    if facts.task not in ("", "segment"):
+        raise not_segmenting(path, f"this is a model for the task {facts.task!r}")
+    if facts.channels != 3:
+        text = f"the model takes pictures of {facts.channels} channels; maskconv reads colour pictures, of 3"
+        raise SourceError(
+            text, where=Where(path=str(path)), code="yolo-channels", fix="take a model for colour pictures"
+        )
+
+
+def not_segmenting(path: Path, found: str) -> SourceError:
+    text = f"{found}, not a model for instance segmentation, and makes no masks"
+    fix = "take weights that were trained with the task segment, such as yolo11n-seg.pt"
+    return SourceError(text, where=Where(path=str(path)), code="yolo-not-segmentation", fix=fix)
+
+
+def not_loaded(path: Path, error: Exception, engine: str) -> SourceError:
+    reason = re.sub(r"\s+", " ", str(error).strip().split("\n", maxsplit=1)[0])[:200] or type(error).__name__
+    text = f"{engine} cannot load these weights ({reason})"
+    fix = "copy or export the file again: yolo export model=best.pt format=onnx dynamic=True"
+    return SourceError(text, where=Where(path=str(path)), code="yolo-weights-corrupt", fix=fix)
+
+
+def not_run(path: Path, error: Exception, shape: Sequence[int]) -> SourceError:
+    reason = re.sub(r"\s+", " ", str(error).strip())[:200] or type(error).__name__
+    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({reason})"
+    fix = "try another --imgsz, --batch 1 or --device cpu"
+    return SourceError(text, where=Where(path=str(path)), code="yolo-model-failed", fix=fix)
+
+
+def no_package(package: str, extra: str, error: ImportError) -> MissingDependencyError:
+    text = f"these weights need {package}, which cannot be imported ({error})"
+    return MissingDependencyError(text, fix=f"install it with: pip install 'maskconv[{extra}]'")
+
+
+def no_device(device: str, there: Sequence[str], fix: str) -> OptionError:
+    text = f"the device {device!r} is not there; there is {', '.join(there)}"
+    return OptionError(text, fix=fix, code="yolo-no-device")
+
+
+def literal(text: Any) -> Any:
+    """A value of exported metadata, which are Python literals as text; None where it is none."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def class_names(found: Any) -> tuple[str, ...]:
+    """A model's classes in order, from a list or a mapping of their numbers; empty where it tells none."""
+    if isinstance(found, list | tuple):
+        found = dict(enumerate(found))
+    if not isinstance(found, Mapping) or not found:
+        return ()
+    try:
+        numbered = {int(number): str(name) for number, name in found.items()}
+    except (TypeError, ValueError):
+        return ()
+    if sorted(numbered) != list(range(len(numbered))):
+        return ()
+    return tuple(numbered[number].strip() or f"class{number}" for number in range(len(numbered)))
+
+
+def size_of(found: Any) -> tuple[int, int] | None:
+    """An input's (height, width) from a number, or from a list of one or two."""
+    numbers = [found, found] if isinstance(found, int) else list(found) if isinstance(found, list | tuple) else []
+    numbers = numbers * 2 if len(numbers) == 1 else numbers
+    if len(numbers) == 2 and all(isinstance(n, int) and n > 0 for n in numbers):
+        return numbers[0], numbers[1]
+    return None
