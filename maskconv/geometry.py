@@ -17,13 +17,27 @@ from numpy.typing import NDArray
 
 from maskconv import runs
 from maskconv._opencv import opencv
+from maskconv._ring import Ring, one_ring, rings
+from maskconv._ring_parts import fill_holes, split_parts
 from maskconv._trace import trace
 from maskconv.errors import DataError
 from maskconv.model import MAX_PIXELS, Box, Mask, PixelRule, Polygon, Shape
 
-__all__ = ["box_mask", "hole_count", "part_count", "polygon_mask", "shape_mask", "trace"]
+__all__ = [
+    "Ring",
+    "box_mask",
+    "fill_holes",
+    "hole_count",
+    "one_ring",
+    "part_count",
+    "polygon_mask",
+    "rings",
+    "shape_mask",
+    "split_parts",
+    "trace",
+]
 
-Ring = NDArray[np.float64]  # (n, 2), x and y
+Vertices = NDArray[np.float64]  # (n, 2), x and y
 Ints = NDArray[np.int64]
 Bitmap = NDArray[np.uint8]
 
@@ -93,7 +107,7 @@ def _check_size(width: int, height: int) -> None:
         raise DataError(f"{width} x {height} pixels is no size of an image (1 to {MAX_PIXELS} pixels)")
 
 
-def _window(rings: Sequence[Ring], limits: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+def _window(rings: Sequence[Vertices], limits: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     """Left, top, right, bottom (exclusive) of all pixels that the rings can touch under any rule, within ``limits``."""
     if not rings:
         return limits[0], limits[1], limits[0], limits[1]
@@ -126,13 +140,13 @@ def _paint_centre(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
     opencv().fillPoly(canvas, near, 1)
 
 
-def _indices(ring: Ring, rule: PixelRule) -> Ring:
+def _indices(ring: Vertices, rule: PixelRule) -> Vertices:
     """The pixel indices that a centre rule takes vertices for."""
     ring = np.clip(ring, -FAR, FAR)
     return np.trunc(np.round(ring, 6)) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
 
 
-def _nearby(ring: Ring, low: int, high: Ints) -> Ring:
+def _nearby(ring: Vertices, low: int, high: Ints) -> Vertices:
     """A ring that runs along the borders of a rectangle wherever the given one leaves it, and is the same inside.
 
     Edges are cut where they meet the lines of the rectangle, then all points are moved into it: that keeps the winding
@@ -182,7 +196,7 @@ def _fill(parts: Sequence[Polygon], left: int, top: int, width: int, height: int
     return runs.to_bitmap(starts, lengths, height + 1, width).T[:height]
 
 
-def _columns(rings: Sequence[Ring], left: int, top: int, width: int, height: int) -> list[runs.Runs]:
+def _columns(rings: Sequence[Vertices], left: int, top: int, width: int, height: int) -> list[runs.Runs]:
     """The window's pixels inside each ring, as runs down the columns: between odd and even crossings."""
     if not rings:
         return []
@@ -198,7 +212,7 @@ def _columns(rings: Sequence[Ring], left: int, top: int, width: int, height: int
     return list(zip(np.split(starts, cuts), np.split(lengths, cuts), strict=True))
 
 
-def _crossings(rings: Sequence[Ring], left: int, right: int) -> tuple[Ints, Ints, Ints]:
+def _crossings(rings: Sequence[Vertices], left: int, right: int) -> tuple[Ints, Ints, Ints]:
     """Where rings cross the middles of the columns left..right-1: (rings, columns, rows), the first row below.
 
     As pycocotools has it: vertices move to a grid of fifths of a pixel, an edge becomes a chain of its points, and the
@@ -213,7 +227,7 @@ def _crossings(rings: Sequence[Ring], left: int, right: int) -> tuple[Ints, Ints
     return np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])[edge], columns, rows
 
 
-def _fifths(ring: Ring) -> tuple[Ints, Ints]:
+def _fifths(ring: Vertices) -> tuple[Ints, Ints]:
     """The starts and ends of a ring's edges on a grid of fifths of a pixel."""
     start = np.trunc(5 * np.clip(ring, -FAR, FAR) + 0.5).astype(np.int64)
     return start, np.roll(start, -1, axis=0)

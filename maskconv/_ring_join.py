@@ -1,0 +1,204 @@
+"""Where the contours of a mask are joined into one ring: keyholes to holes, and the shortest bridges between parts.
+
+Distances are those of a pixel's eight neighbours (the larger of dx and dy), as a bridge of length d draws d - 1 pixels in
+between. So a spanning tree of least length adds the fewest pixels that straight bridges between parts can add.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv._ring_far import far_bridges
+
+__all__ = ["Contours", "Joint", "added", "bridges", "keyholes", "longest"]
+
+Ints = NDArray[np.int32]
+FAR = 1 << 30
+AT_ONCE = 1 << 18  # distances that are computed together, at most
+
+
+class Joint(NamedTuple):
+    """Two points that a way joins, by their index in `Contours.points`."""
+
+    a: int
+    b: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contours:
+    """All contours of a mask, pixel by pixel, one part after the other: its outline, then its holes from left to right.
+
+    ``points``: int32 (n, 2) of x and y in the crop; ``xy`` is the same as (2, n). ``first`` are the contours' first points and
+    the number of points, ``parts_first`` those of the parts. ``inner``: of each hole the leftmost point.
+    """
+
+    points: Ints
+    xy: Ints
+    first: list[int]
+    parts_first: list[int]
+    inner: list[int]
+
+    @classmethod
+    def of(cls, traced: Sequence[Any], tree: Any) -> Contours:
+        """From what cv2.findContours gives with RETR_CCOMP and CHAIN_APPROX_NONE."""
+        parents = tree[0, :, 3].tolist()
+        holes: dict[int, list[tuple[int, int, int]]] = {}
+        for i, parent in enumerate(parents):
+            if parent >= 0:
+                columns = traced[i][:, 0, 0]
+                at = int(columns.argmin())
+                holes.setdefault(parent, []).append((int(columns[at]), i, at))
+        order: list[Any] = []
+        first, parts_first, inner = [0], [0], []
+        for i, parent in enumerate(parents):
+            if parent >= 0:
+                continue
+            order.append(traced[i])
+            first.append(first[-1] + len(traced[i]))
+            for _, hole, at in sorted(holes.get(i, ())):
+                inner.append(first[-1] + at)
+                order.append(traced[hole])
+                first.append(first[-1] + len(traced[hole]))
+            parts_first.append(first[-1])
+        points = np.concatenate(order)[:, 0]
+        return cls(points, np.ascontiguousarray(points.T), first, parts_first, inner)
+
+    @property
+    def parts(self) -> int:
+        return len(self.parts_first) - 1
+
+    def contour(self, point: int) -> int:
+        """Which contour a point belongs to."""
+        return bisect_right(self.first, point) - 1
+
+    def path(self, a: int, b: int) -> list[tuple[int, int]]:
+        """A bridge, from the lesser index: diagonal first, then straight, which all programs draw alike both ways."""
+        a, b = sorted((a, b))
+        (x0, y0), (x1, y1) = self.points[a].tolist(), self.points[b].tolist()
+        dx, dy = x1 - x0, y1 - y0
+        short = min(abs(dx), abs(dy))
+        if not short or abs(dx) == abs(dy):
+            return [(x0, y0), (x1, y1)]
+        return [(x0, y0), (x0 + (short if dx > 0 else -short), y0 + (short if dy > 0 else -short)), (x1, y1)]
+
+
+def keyholes(contours: Contours, data: bytes, width: int) -> list[Joint]:
+    """For each hole the way from its leftmost point left over the mask's pixels to the next background.
+
+    What ends there is another contour of the same part, and begins further left than the hole; where several meet in that
+    pixel, the first of them does in any case. So the ways of a part form a tree. ``data`` are the crop's pixels.
+    """
+    if not contours.inner:
+        return []
+    ends = []
+    for column, line in contours.points[contours.inner].tolist():
+        row = line * width
+        ends.append(max(data.rfind(b"\0", row, row + column) + 1, row))
+    x, y = contours.xy
+    place = np.empty(len(data), np.int32)
+    place[(y * np.int32(width) + x)[::-1]] = np.arange(len(x) - 1, -1, -1, dtype=np.int32)
+    return list(map(Joint, contours.inner, place[ends].tolist()))
+
+
+def longest(contours: Contours, ways: Sequence[Joint]) -> int:
+    """The length of the longest keyhole in pixels."""
+    x = contours.xy[0]
+    return max((int(x[a] - x[b]) for a, b in ways), default=0)
+
+
+def added(contours: Contours, joints: Sequence[Joint], data: bytes, width: int) -> int:
+    """How many pixels the bridges draw that are not the mask's."""
+    drawn: set[int] = set()
+    for a, b in joints:
+        for (x0, y0), (x1, y1) in pairwise(contours.path(a, b)):
+            step = ((x1 > x0) - (x1 < x0)) + ((y1 > y0) - (y1 < y0)) * width
+            drawn.update(range(y0 * width + x0, y1 * width + x1, step) if step else ())
+    return [data[pixel] for pixel in drawn].count(0)
+
+
+def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
+    """A spanning tree of the parts of least length, by exact distances: part by part, or, where that takes longer, at once."""
+    if contours.parts == 1:
+        return []
+    if contours.parts * (3000 + len(contours.points)) > 5 * (shape[0] * shape[1] + 5000):
+        return [Joint(a, b) for a, b in far_bridges(contours.points, contours.parts_first, shape)]
+    return list(_near_bridges(contours))
+
+
+# --- few parts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Parts that are joined already: the ranges of their points, their number, and their bounds as (2, 1) of x and y."""
+
+    spans: list[tuple[int, int]]
+    size: int
+    low: Ints
+    high: Ints
+
+    def join(self, other: _Group) -> None:
+        self.spans += other.spans
+        self.size += other.size
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
+
+
+def _near_bridges(contours: Contours) -> Iterator[Joint]:
+    """The smallest group is joined with what is nearest to it, until one is left."""
+    first = contours.parts_first
+    low = np.minimum.reduceat(contours.xy, first[:-1], axis=1)
+    high = np.maximum.reduceat(contours.xy, first[:-1], axis=1)
+    groups = [
+        _Group([(a, b)], b - a, low[:, i : i + 1], high[:, i : i + 1]) for i, (a, b) in enumerate(pairwise(first))
+    ]
+    while len(groups) > 1:
+        groups.sort(key=_size)
+        joint = _nearest(contours.xy, groups[0])
+        if len(groups) > 2:
+            next(g for g in groups[1:] if any(a <= joint.b < b for a, b in g.spans)).join(groups[0])
+        del groups[0]
+        yield joint
+
+
+def _size(group: _Group) -> int:
+    return group.size
+
+
+def _nearest(xy: Ints, group: _Group) -> Joint:
+    """A point of the group and one outside with the least distance; the distance to the group's bounds rules most out."""
+    bound = np.maximum(*np.maximum(group.low - xy, xy - group.high))
+    for a, b in group.spans:
+        bound[a:b] = FAR
+    own = np.concatenate([np.arange(a, b) for a, b in group.spans])
+    members = xy.take(own, axis=1)
+    best = int(bound.argmin())
+    here, distance = _closest(members, xy[:, best : best + 1])
+    found = Joint(int(own[here]), best)
+    if distance > bound[best]:
+        others = np.flatnonzero(bound < distance)
+        others = others[np.argsort(bound[others], kind="stable")]
+        some = max(1, AT_ONCE // len(own))
+        for i in range(0, len(others), some):
+            near = others[i : i + some]
+            if bound[near[0]] >= distance:
+                break
+            at, least = _closest(members[:, None], xy.take(near, axis=1)[:, :, None])
+            if least < distance:
+                row, here = divmod(at, len(own))
+                found, distance = Joint(int(own[here]), int(near[row])), least
+    return found
+
+
+def _closest(some: Ints, others: Ints) -> tuple[int, int]:
+    """The index of the least distance, and that distance."""
+    distances = np.maximum(*np.abs(some - others)).ravel()
+    at = int(distances.argmin())
+    return at, int(distances[at])
