@@ -36,6 +36,12 @@ WAYS: dict[str, list[dict[str, Any]]] = {
         LABELBOX | {"write_options": {"shape": "polygon"}},
     ],
     "labelmap": [{}],
+    "mask-data": [
+        {},
+        {"write_options": {"array": "color"}},
+        {"write_options": {"file": "npy"}},
+        {"write_options": {"file": "npz", "array": "stack"}},
+    ],
     "mcv": [{}],
 }
 
