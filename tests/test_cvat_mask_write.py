@@ -268,10 +268,60 @@ def test_of_predictions_the_best_255_stay(tmp_path: Path) -> None:
     found = write(path, many(300, scored=True))
     finding = only(found, "cvat-too-many")
     assert (finding.weight, finding.amount, finding.unit) == (Weight.DATA, 45, "instances")
-    assert "car 0.045" in finding.message
+    assert "left out (car 0.045, car 0.044, car 0.043, car 0.042, car 0.041, ...)" in finding.message
     got = read(path).images[0].annotations
     assert [a.id for a in got] == list(range(1, 256))
     assert [pixels(a.shape) for a in got] == [{(i % 20, i // 20)} for i in range(45, 300)]
+
+
+def test_predictions_lie_by_their_scores_whatever_their_order(tmp_path: Path) -> None:
+    """A model lists its best first; the best is on top all the same, and each one's loss is told."""
+    path = tmp_path / "out.zip"
+    best, next_, last = mask((0, 0, 6, 6)), mask((3, 0, 6, 6)), mask((6, 0, 6, 6))
+    told = [annotation(best, score=0.9), annotation(next_, "tree", score=0.5), annotation(last, score=0.4)]
+    found = write(path, image("a", *told))
+    got = read(path).images[0].annotations
+    assert [(a.label, pixels(a.shape)) for a in got] == [
+        ("car", pixels(mask((9, 0, 3, 6)))),
+        ("tree", pixels(mask((6, 0, 3, 6)))),
+        ("car", pixels(best)),
+    ]
+    finding = only(found, "overlap-painted")
+    assert finding.amount == 36
+    assert "tree 0.500 loses 18 of 36 pixels" in finding.message
+    assert "car 0.400 loses 18 of 36 pixels" in finding.message
+
+
+def test_where_one_has_no_score_the_order_counts(tmp_path: Path) -> None:
+    path = tmp_path / "out.zip"
+    write(path, image("a", annotation(mask((0, 0, 6, 6)), score=0.9), annotation(mask((3, 0, 6, 6)))))
+    assert [a.shape.area for a in read(path).images[0].annotations] == [18, 36]
+
+
+def test_of_many_losses_the_greatest_are_told(tmp_path: Path) -> None:
+    under = [annotation(mask((0, 0, n, 1))) for n in range(1, 8)]
+    finding = only(write(tmp_path / "out.zip", image("a", *under, annotation(mask((0, 0, 9, 9))))), "overlap-painted")
+    assert finding.amount == 28
+    assert "(car loses 7 of 7 pixels, car loses 6 of 6 pixels" in finding.message
+    assert finding.message.endswith("car loses 3 of 3 pixels, and 2 more lose some)")
+
+
+def test_of_groups_the_best_255_stay(tmp_path: Path) -> None:
+    """A group is one instance and as good as its best member; what a better one hides takes no place."""
+    path = tmp_path / "out.zip"
+    one = many(300, scored=True)
+    worst = one.annotations[0].replace(group=7, score=0.001)
+    grouped = one.annotations[299].replace(group=7)
+    hidden = one.annotations[298].replace(score=0.2985)
+    below = annotation(one.annotations[1].shape, score=0.0005)  # hidden by what is left out
+    found = write(path, one.replace(annotations=(worst, *one.annotations[1:299], grouped, hidden, below)))
+    finding = only(found, "cvat-too-many")
+    assert finding.amount == 299 + 3 - (255 + 1 + 1)  # the group has two members, and one is hidden
+    got = read(path).images[0].annotations
+    assert len(got) == 255
+    assert pixels(got[-1].shape) == {(0, 0), (19, 14)}
+    assert [pixels(a.shape) for a in got[:-1]] == [{(i % 20, i // 20)} for i in range(45, 299)]
+    assert codes(found).count("instance-hidden") == 1
 
 
 def test_what_is_invisible_needs_no_number(tmp_path: Path) -> None:

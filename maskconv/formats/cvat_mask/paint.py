@@ -14,10 +14,11 @@ from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.model import AnnotatedImage, Annotation, Feature, Mask
 from maskconv.options import nearest
-from maskconv.plugin import loss
+from maskconv.plugin import LOSSES, loss
 from maskconv.runs import RunMap, Runs
 
 MOST_INSTANCES = 255  # CVAT's importer knows VOC colours 0..255
+MOST_TOLD = 5  # instances that a sentence names
 
 
 @dataclass
@@ -55,7 +56,7 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Painted:
     """All annotations as runs, with instance numbers; those of one group are one instance."""
     painted, groups = Painted(*_size(image)), dict[int, int]()
-    for annotation in image.annotations:
+    for annotation in _z_order(image.annotations):
         if annotation.label not in known:
             text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
             fix = "add it there, or rename it in the source"
@@ -76,6 +77,23 @@ def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Pai
         painted.numbers.append(number)
     _check_groups(painted)
     return painted
+
+
+def _z_order(annotations: Sequence[Annotation]) -> Sequence[Annotation]:
+    """Predictions by score, the best on top, those of one group together by its best; all others as they lie."""
+    scores: dict[int, float] = {}
+    places: dict[int, int] = {}
+    for place, annotation in enumerate(annotations):
+        if annotation.score is None:
+            return annotations
+        if annotation.group is not None:
+            scores[annotation.group] = max(scores.get(annotation.group, 0.0), annotation.score)
+            places.setdefault(annotation.group, place)
+    ranks = [
+        (a.score or 0.0, place) if a.group is None else (scores[a.group], places[a.group])
+        for place, a in enumerate(annotations)
+    ]
+    return [annotations[place] for place in sorted(range(len(annotations)), key=ranks.__getitem__)]
 
 
 def _drawn(annotation: Annotation, painted: Painted) -> Mask:
@@ -104,7 +122,7 @@ def paint(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Seen |
     order, visible = _paint(painted, range(len(painted.shapes)))
     count = len({number for number, pixels in zip(painted.numbers, visible.tolist(), strict=True) if pixels})
     if count > MOST_INSTANCES:
-        painted = _best(painted, count, note)
+        painted = _best(painted, visible, count, note)
         order, visible = _paint(painted, range(len(painted.shapes)))
     hidden = _hidden(painted, visible)
     _note_hidden(painted, visible, hidden, note)
@@ -112,21 +130,22 @@ def paint(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Seen |
     return Seen(painted, order, visible, int(((hidden > 0) & (visible > 0) & masks).sum())) if visible.any() else None
 
 
-def _best(painted: Painted, count: int, note: Note) -> Painted:
+def _best(painted: Painted, visible: NDArray[np.int64], count: int, note: Note) -> Painted:
     """CVAT knows 255 instances an image: of predictions the best stay, of human work none may go."""
-    annotations = painted.annotations
+    annotations, numbers = painted.annotations, painted.numbers
     limit = f"CVAT's importer knows {MOST_INSTANCES} in an image"
-    if any(a.score is None or a.group is not None for a in annotations):
+    if any(annotation.score is None for annotation in annotations):
         fix = "split the image, or use a format without that limit"
         raise DataError(f"the image has {count} instances; {limit}", code="cvat-too-many", fix=fix)
-    ranked = sorted(range(len(annotations)), key=lambda i: -(annotations[i].score or 0.0))
-    left = ranked[MOST_INSTANCES:]
-    names = ", ".join(f"{annotations[i].label} {annotations[i].score:.3f}" for i in left[:5])
-    text = f"{limit}; those with the lowest scores are left out ({names}{', ...' if len(left) > 5 else ''})"
+    shown = {number for number, pixels in zip(numbers, visible.tolist(), strict=True) if pixels}
+    worst = [number for number in dict.fromkeys(reversed(numbers)) if number in shown][MOST_INSTANCES]
+    first = len(numbers) - numbers[::-1].index(worst)  # they lie by score: what is below goes, hidden or not
+    left = annotations[:first][::-1]
+    names = ", ".join(map(_called, left[:MOST_TOLD])) + (", ..." if len(left) > MOST_TOLD else "")
+    text = f"{limit}; those with the lowest scores are left out ({names})"
     note(Finding("cvat-too-many", Weight.DATA, text, amount=len(left), unit="instances"))
-    kept = sorted(ranked[:MOST_INSTANCES])
-    chosen = [annotations[i] for i in kept], [painted.shapes[i] for i in kept]
-    return Painted(painted.width, painted.height, *chosen, list(range(len(kept))))
+    kept = [number - first for number in numbers[first:]]
+    return Painted(painted.width, painted.height, annotations[first:], painted.shapes[first:], kept)
 
 
 def _hidden(painted: Painted, visible: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -146,12 +165,27 @@ def _note_hidden(painted: Painted, visible: NDArray[np.int64], hidden: NDArray[n
     """What painting over costs: pixels, and whole instances."""
     lost = int(hidden.sum())
     if lost:
-        note(loss(Feature.OVERLAP, lost))
+        note(loss(Feature.OVERLAP, lost, message=_overlaps(painted, hidden)))
     for i in np.flatnonzero((visible == 0) & (hidden > 0)):
         label, area = painted.annotations[i].label, int(painted.shapes[i][1].sum())
         text = f"an instance of {label!r} with {area:,} pixels is wholly hidden by those above it"
         fix = "a format that keeps overlaps can hold it"
         note(Finding("instance-hidden", Weight.DATA, text, unit="instances", fix=fix))
+
+
+def _overlaps(painted: Painted, hidden: NDArray[np.int64]) -> str:
+    """Which instances lose how many pixels, those that lose most first."""
+    losing = np.argsort(-hidden, kind="stable")[: np.count_nonzero(hidden)].tolist()
+    told = [
+        f"{_called(painted.annotations[i])} loses {hidden[i]:,} of {int(painted.shapes[i][1].sum()):,} pixels"
+        for i in losing[:MOST_TOLD]
+    ]
+    more = f", and {len(losing) - MOST_TOLD} more lose some" if len(losing) > MOST_TOLD else ""
+    return f"the target does not hold {LOSSES[Feature.OVERLAP].text} ({', '.join(told)}{more})"
+
+
+def _called(annotation: Annotation) -> str:
+    return annotation.label if annotation.score is None else f"{annotation.label} {annotation.score:.3f}"
 
 
 def _within_groups(painted: Painted, numbers: NDArray[Any]) -> NDArray[np.int64]:
