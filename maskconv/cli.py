@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from maskconv import __version__
+from maskconv.flags import FormatCommand
 
 if TYPE_CHECKING:
     from maskconv.finding import Report
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cli", "main"]
 
-SIDES = {"convert": ("from", "to"), "validate": ("from",), "info": ("from",)}
+BOTH = ("from", "to")
+SIDES = {"convert": BOTH, "predict": BOTH, "isolate": BOTH, "validate": ("from",), "info": ("from",)}
 EPILOG = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
 Given = dict[str, dict[str, str]]
 
@@ -86,53 +88,108 @@ DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show Pyt
 FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's format, where its content does not say it.")
 
 
+TO = click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
+CONVERTING = (
+    click.option(
+        "--labels",
+        metavar="FILE.csv",
+        help="Rename labels: lines of old,new; several to one merge, an empty new drops.",
+    ),
+    click.option("--only", metavar="A,B", help="Keep only these labels (their names after --labels)."),
+    click.option("--name", metavar="TEMPLATE", help="Rename items: {name} {stem} {folder} {split} {source}."),
+    click.option("--jobs", type=click.IntRange(min=1), help="How many workers work at once.  [default: one a core]"),
+    click.option(
+        "--on-loss",
+        type=click.Choice(["warn", "fail", "ignore"]),
+        default="warn",
+        show_default=True,
+        help="What to do where the target cannot hold all data: name it, write nothing, or say nothing.",
+    ),
+    click.option(
+        "--on-error",
+        type=click.Choice(["fail", "skip"]),
+        default="fail",
+        show_default=True,
+        help="What to do where the source is wrong: write nothing, or leave it out, write the rest and exit with 1.",
+    ),
+    click.option("--report", metavar="FILE", help="Write every finding to FILE, as JSON lines."),
+    click.option("--overwrite", is_flag=True, help="Replace the target if it exists, once the new one is complete."),
+    click.option(
+        "--resume", is_flag=True, help="Keep what is done when interrupted, and go on with it when run again."
+    ),
+    click.option("--dry-run", is_flag=True, help="Do everything but write: say what there would be."),
+    click.option("--quiet", is_flag=True, expose_value=False, help="Show only errors and lost data."),
+    JSON,
+    DEBUG,
+)
+
+
+def converting(*ends: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The options of a command that converts, after those of its ends."""
+
+    def add(function: Any) -> Any:
+        for option in reversed([*ends, *CONVERTING]):
+            function = option(function)
+        return function
+
+    return add
+
+
 @cli.command(epilog=EPILOG)
 @click.argument("paths", nargs=-1, metavar="SOURCE... TARGET")
-@FROM
-@click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
-@click.option(
-    "--labels", metavar="FILE.csv", help="Rename labels: lines of old,new; several to one merge, an empty new drops."
-)
-@click.option("--only", metavar="A,B", help="Keep only these labels (their names after --labels).")
-@click.option("--name", metavar="TEMPLATE", help="Rename items: {name} {stem} {folder} {split} {source}.")
-@click.option("--jobs", type=click.IntRange(min=1), help="How many workers work at once.  [default: one a core]")
-@click.option(
-    "--on-loss",
-    type=click.Choice(["warn", "fail", "ignore"]),
-    default="warn",
-    show_default=True,
-    help="What to do where the target cannot hold all data: name it, write nothing, or say nothing.",
-)
-@click.option(
-    "--on-error",
-    type=click.Choice(["fail", "skip"]),
-    default="fail",
-    show_default=True,
-    help="What to do where the source is wrong: write nothing, or leave it out, write the rest and exit with 1.",
-)
-@click.option("--report", metavar="FILE", help="Write every finding to FILE, as JSON lines.")
-@click.option("--overwrite", is_flag=True, help="Replace the target if it exists, once the new one is complete.")
-@click.option("--resume", is_flag=True, help="Keep what is done when interrupted, and go on with it when run again.")
-@click.option("--dry-run", is_flag=True, help="Do everything but write: say what there would be.")
-@click.option("--quiet", is_flag=True, expose_value=False, help="Show only errors and lost data.")
-@JSON
-@DEBUG
+@converting(FROM, TO)
 @click.pass_obj
-def convert(
-    terminal: Terminal,
-    /,
-    paths: tuple[str, ...],
-    report: str | None,
-    jobs: int | None,
-    only: str | None,
-    **rest: Any,
-) -> None:
+def convert(terminal: Terminal, /, **options: Any) -> None:
     """Convert a data set, or several into one.
 
     A SOURCE is a file, a folder, a zip, a pattern such as 'exports/*.zip', or a folder of exports; TARGET is what to
     make of it; - is standard input or output. The formats are recognised by the source's content and the target's
     suffix. Labels of several sources are the same where their names are.
     """
+    _convert(terminal, **options)
+
+
+@cli.command(
+    cls=FormatCommand, epilog="The target's format has options of its own, --to-X VALUE: see maskconv formats NAME."
+)
+@click.argument("paths", nargs=-1, metavar="IMAGES... TARGET")
+@converting(TO)
+@click.pass_obj
+def predict(terminal: Terminal, /, **options: Any) -> None:
+    """Annotate pictures with a segmentation model.
+
+    IMAGES are pictures, folders of them, patterns such as 'street/*.jpg', or text files that list pictures; TARGET is
+    what to make of them, in any format that convert writes.
+    """
+    _convert(terminal, labels_told=True, **options)
+
+
+@cli.command(
+    cls=FormatCommand, epilog="The source's format has options of its own, --from-X VALUE: see maskconv formats NAME."
+)
+@click.argument("paths", nargs=-1, metavar="SOURCE... FOLDER")
+@converting(FROM)
+@click.pass_obj
+def isolate(terminal: Terminal, /, **options: Any) -> None:
+    """Cut every object out of its picture.
+
+    A SOURCE is a data set of any format that convert reads, or with --model pictures. Each object becomes a PNG in FOLDER
+    (a zip where its name ends in .zip) named <picture>_<label>-<index>.png; index.jsonl lists them.
+    """
+    _convert(terminal, **options)
+
+
+def _convert(
+    terminal: Terminal,
+    /,
+    paths: tuple[str, ...],
+    report: str | None,
+    jobs: int | None,
+    only: str | None,
+    *,
+    labels_told: bool = False,
+    **rest: Any,
+) -> None:
     from maskconv import driver, face
     from maskconv.finding import Report
     from maskconv.reportfile import report_file
@@ -148,14 +205,15 @@ def convert(
         terminal.written = not rest["dry_run"]
     ends = {"sources": sources, "target": target, "dry_run": rest["dry_run"]}
     text = face.outcome(found, source, target, time.perf_counter() - begin, dry=rest["dry_run"])
-    _close(terminal, found, ends, text, rest["on_loss"])
+    _close(terminal, found, ends, text, rest["on_loss"], labels_told=labels_told)
 
 
 def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:
     """The sources and the target."""
     if len(paths) < 2:
+        context = click.get_current_context()
         missing = f"after {paths[0]} the target is missing" if paths else "both are missing"
-        raise click.UsageError(f"convert takes a source and a target; {missing}", click.get_current_context())
+        raise click.UsageError(f"{context.info_name} takes a source and a target; {missing}", context)
     *sources, target = paths
     if target == "-" and terminal.json:
         raise click.UsageError("--json and the target - both need standard output; convert to a file")
@@ -163,7 +221,9 @@ def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:
     return sources, target
 
 
-def _close(terminal: Terminal, report: Report, ends: dict[str, Any], text: str, on_loss: str) -> None:
+def _close(
+    terminal: Terminal, report: Report, ends: dict[str, Any], text: str, on_loss: str, *, labels_told: bool
+) -> None:
     """The closing of a conversion that came to its end: JSON, or the sentence, the findings, and what comes next."""
     from maskconv import face
 
@@ -174,6 +234,8 @@ def _close(terminal: Terminal, report: Report, ends: dict[str, Any], text: str, 
     else:
         if not terminal.quiet:
             terminal.result(text)
+            for line in face.label_lines(report.labels, terminal.look()) if labels_told else ():
+                terminal.line(line)
         weights = ["error"] if on_loss == "ignore" else ["error", "data"] if terminal.quiet else list(face.NOUNS)
         terminal.findings(report, weights=weights, listed=("error",))
         for step in () if terminal.quiet or ends["dry_run"] else report.next_steps:

@@ -7,6 +7,7 @@ The driver, not the formats, notes what a writer does not keep; on an error it g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,14 +145,15 @@ class _Work:
     def one(self, source: Source, unit: Any) -> Result:
         pieces: list[Piece] = []
         findings: list[Finding] = []
-        images = instances = 0
+        images = 0
+        labels: Counter[str] = Counter()
         for image in self._images(source, unit, findings):
             images += 1
-            instances += len(image.annotations)
+            labels.update([annotation.label for annotation in image.annotations])
             piece = self.encode(image, findings.append, source.change)
             if piece is not None:
                 pieces.append(piece)
-        return Result(pieces, findings, images, instances)
+        return Result(pieces, findings, images, labels.total(), _renamed(labels, source.change))
 
     @staticmethod
     def _images(source: Source, unit: Any, findings: list[Finding]) -> Iterable[AnnotatedImage]:
@@ -159,6 +161,15 @@ class _Work:
             findings.extend(unit.findings)
             return unit.images
         return images_of(source.reader, unit, source.head, findings.append)
+
+
+def _renamed(labels: Mapping[str, int], change: Change) -> dict[str, int]:
+    """The counts by the labels' new names, without those that are dropped."""
+    found: dict[str, int] = {}
+    for name, count in labels.items():
+        if new := change.label(name):
+            found[new] = found.get(new, 0) + count
+    return found
 
 
 def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
@@ -257,7 +268,8 @@ class ImageWriter:
         findings: list[Finding] = []
         piece = self._sink.encode(image, findings.append)
         pieces = [] if piece is None else [piece]
-        left_out = self._sink.take(Result(pieces, findings, 1, len(image.annotations)), stop_at_error=False)
+        labels = Counter(annotation.label for annotation in image.annotations)
+        left_out = self._sink.take(Result(pieces, findings, 1, labels.total(), labels), stop_at_error=False)
         if piece is None:
             left_out = [finding for finding in findings if finding.weight is Weight.ERROR]
         if left_out:

@@ -17,12 +17,14 @@ __all__ = [
     "error_lines",
     "finding_lines",
     "info_lines",
+    "label_lines",
     "outcome",
     "plain",
     "review_lines",
     "verdict",
 ]
 
+MOST_LABELS = 20
 SIDE_BY_SIDE = 56  # cells the message column needs to stand beside the code, not below it
 STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
@@ -138,13 +140,23 @@ def outcome(report: Report, source: str, target: str, seconds: float, *, dry: bo
     return f"{text}; a dry run: it would write {_volume(report)}" if dry else text
 
 
+def label_lines(counts: dict[str, int], look: Look) -> Iterator[str]:
+    """How many instances there are of each label, the commonest first; of many labels the first twenty."""
+    told = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    width = max((cells(f"{count:,}") for _, count in told), default=0)
+    yield from columns([(f"{count:>{width},}", plain(name)) for name, count in told[:MOST_LABELS]], look, indent=2)
+    if len(told) > MOST_LABELS:
+        rest = sum(count for _, count in told[MOST_LABELS:])
+        yield f"  ... and {counted(rest, 'instance')} of {counted(len(told) - MOST_LABELS, 'more label')}"
+
+
 def under_way(images: int, seconds: float, report: Report | None) -> str:
     """``1,200 of 4,000 images, 310 a second, 48.1 MB written, 9 s left``."""
     rate = images / seconds if seconds else 0.0
     total = report.images_expected if report is not None else None
     known = total is not None and total > images
     parts = [f"{images:,} of {counted(total or 0, 'image')}" if known else counted(images, "image")]
-    parts.append(f"{rate:,.0f} a second")
+    parts.append(f"{rate:.2g} a second" if rate < 9.5 else f"{rate:,.0f} a second")
     if report is not None and report.bytes_written:
         parts.append(f"{size(report.bytes_written)} written")
     if known and rate:

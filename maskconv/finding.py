@@ -120,7 +120,7 @@ class Report:
     ``images`` / ``instances`` count what was read, ``images_written`` / ``instances_written`` what the target holds,
     ``instances_changed`` how many of the latter are there otherwise than they were: painted over, filled, traced.
     ``images_expected`` is about how many there are to read (None: unknown), ``files_written`` and ``bytes_written`` what
-    was made of them so far. ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
+    was made of them so far. ``labels`` counts the instances read by the labels they have in the target. ``source_format`` and ``target_format`` name the formats that were used. ``sink`` receives every Finding as it comes.
     ``aliases`` are paths that are shown by another name. ``next_steps`` say what the target's platform does next.
     """
 
@@ -132,6 +132,7 @@ class Report:
     images_expected: int | None = None
     files_written: int = 0
     bytes_written: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
     tallies: dict[tuple[str, Weight], Tally] = field(default_factory=dict)
     sink: Note | None = None
     aliases: dict[str, str] = field(default_factory=dict)
@@ -191,4 +192,5 @@ class Report:
             for t in self.heaviest
         ]
         findings = [finding.to_dict() for finding in self.findings]
-        return {name: getattr(self, name) for name in names} | {"codes": codes, "findings": findings}
+        counts = {name: getattr(self, name) for name in names} | {"labels": dict(self.labels)}
+        return counts | {"codes": codes, "findings": findings}

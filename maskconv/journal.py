@@ -98,7 +98,7 @@ def _facts(done: Done) -> dict[str, Any]:
         [piece.rows.decode("utf-8", "surrogateescape"), [p for p, _ in piece.blobs], *piece[2:]]
         for piece in result.pieces
     ]
-    counts = [result.images, result.instances]
+    counts = [result.images, result.instances, result.labels]
     findings = [asdict(finding) for finding in result.findings]
     return {"source": done.source, "pieces": pieces, "findings": findings, "counts": counts, "state": done.state}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, Union, get_args, get_origin
@@ -24,40 +24,55 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OptionInfo:
-    """One option as a person sees it: ``name`` as keyword, ``flag`` without its side's prefix, ``type`` in words."""
+    """One option as a person sees it: ``name`` as keyword, ``flag`` without its side's prefix, ``type`` in words.
+
+    ``switches`` are flags without a value that stand for one of its values, where a command has the option as its own.
+    """
 
     name: str
     flag: str
     type: str
     default: str
     help: str
+    switches: dict[str, str] = field(default_factory=dict)
 
 
 class Options(BaseModel):
-    """Base of every reader's and writer's options. A field's description is its help text; each has a default."""
+    """Base of every reader's and writer's options. A field's description is its help text; each has a default.
+
+    ``json_schema_extra={"switches": {"full": "none"}}`` makes ``--full`` a short form of the field's value ``none``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 
     @classmethod
-    def parse(cls, given: Mapping[str, Any], owner: str, side: str) -> Self:
+    def parse(cls, given: Mapping[str, Any], owner: str, side: str, prefix: str = "") -> Self:
         """Check keywords or flag values; ``owner`` is the format, ``side`` "read" or "write", for the error's words.
+
+        ``prefix`` is what flags begin with, where it is not ``--from-`` or ``--to-``.
 
         Raises OptionError that names the option and lists the known ones.
         """
         for name in given:
             if name not in cls.model_fields:
-                raise OptionError(_unknown(name, cls, owner, side))
+                raise OptionError(_unknown(name, cls, owner, side, prefix or _SIDES[side]))
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
-            raise OptionError(_refused(error, owner, side), code="option-value") from error
+            text = _refused(error, owner, prefix or _SIDES[side])
+            raise OptionError(text, code="option-value") from error
 
     @classmethod
     def describe(cls) -> list[OptionInfo]:
         """All options in the order of their declaration."""
         return [
             OptionInfo(
-                name, name.replace("_", "-"), type_text(f.annotation), default_text(f.default), f.description or ""
+                name,
+                name.replace("_", "-"),
+                type_text(f.annotation),
+                default_text(f.default),
+                f.description or "",
+                switches(f.json_schema_extra),
             )
             for name, f in cls.model_fields.items()
         ]
@@ -66,20 +81,20 @@ class Options(BaseModel):
 _SIDES = {"read": "--from-", "write": "--to-"}
 
 
-def _unknown(name: str, cls: type[Options], owner: str, side: str) -> str:
-    known = ", ".join(_SIDES[side] + info.flag for info in cls.describe())
-    flag = _SIDES[side] + name.replace("_", "-")
+def _unknown(name: str, cls: type[Options], owner: str, side: str, prefix: str) -> str:
+    known = ", ".join(prefix + info.flag for info in cls.describe())
+    flag = prefix + name.replace("_", "-")
     options = f"its options are {known}" if known else "it has no options"
     return f"{owner} has no option {flag} to {side} with{nearest(name, cls.model_fields)}; {options}"
 
 
-def _refused(error: ValidationError, owner: str, side: str) -> str:
+def _refused(error: ValidationError, owner: str, prefix: str) -> str:
     first = error.errors(include_url=False)[0]
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if not first["loc"]:  # options that do not fit each other
         return f"{owner}: {reason}"
-    flag = _SIDES[side] + str(first["loc"][0]).replace("_", "-")
+    flag = prefix + str(first["loc"][0]).replace("_", "-")
     return f"{owner}: {flag} does not take {first['input']!r}: {reason}"
 
 
@@ -93,6 +108,11 @@ def type_text(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(texts))
     names = {str: "text", int: "number", float: "number", bool: "true | false", Path: "path", dict: "mapping"}
     return names.get(origin or annotation, getattr(annotation, "__name__", str(annotation)).lower())
+
+
+def switches(extra: Any) -> dict[str, str]:
+    """The flags that a field's ``json_schema_extra`` names."""
+    return dict(extra.get("switches", {})) if isinstance(extra, dict) else {}
 
 
 def default_text(default: Any) -> str:

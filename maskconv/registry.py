@@ -11,13 +11,14 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
 
 from maskconv.errors import FormatError, SourceError, UnknownFormatError
 from maskconv.finding import Where
 from maskconv.options import nearest
 from maskconv.plugin import Format, Probe
 
-__all__ = ["BUILT_IN", "DEFAULTS", "by_name", "by_target", "formats", "names", "probe", "sniff"]
+__all__ = ["BUILT_IN", "COMMANDS", "DEFAULTS", "Command", "by_name", "by_target", "formats", "names", "probe", "sniff"]
 
 BUILT_IN: dict[str, str] = {
     "cvat-mask": "maskconv.formats.cvat_mask:FORMAT",
@@ -35,6 +36,24 @@ DEFAULTS: dict[str, str] = {
     ".jsonl": "labelbox-ndjson",
     ".mcv": "mcv",
 }
+
+
+class Command(NamedTuple):
+    """A command that is ``convert`` with one side fixed to a format, whose options are flags there.
+
+    ``needs`` is the option without which that format cannot be used.
+    """
+
+    name: str
+    format: str
+    side: Literal["read", "write"]
+    needs: str = ""
+
+
+COMMANDS = (
+    Command("predict", "yolo-model", "read", needs="model"),
+    Command("isolate", "isolated", "write"),
+)
 GROUP = "maskconv.formats"
 KEYS_WITHIN = 1 << 20
 

@@ -116,6 +116,8 @@ class Sink:
         self.report.extend(result.findings)
         self.report.images += result.images
         self.report.instances += result.instances
+        for label, count in result.labels.items():
+            self.report.labels[label] = self.report.labels.get(label, 0) + count
         left_out: list[Finding] = []
         for piece in result.pieces:
             wrong = self._collision(piece.key, source)
