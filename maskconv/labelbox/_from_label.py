@@ -8,8 +8,8 @@ import numpy as np
 
 from maskconv.errors import DataError, MaskconvError
 from maskconv.finding import Finding, Note, Weight, Where, as_finding
-from maskconv.labelbox import shapes
-from maskconv.labelbox._keys import HELD, key_picture, stem
+from maskconv.labelbox import names, shapes
+from maskconv.labelbox._keys import HELD, OURS, key_picture
 from maskconv.labelbox.annotation import ClassificationAnnotation, ObjectAnnotation
 from maskconv.labelbox.label import KEYS, GenericDataRowData, Label
 from maskconv.labelbox.mask import Mask
@@ -25,8 +25,7 @@ Size = tuple[int, int]
 
 def build(label: Label, size: Size | None, note: Note) -> AnnotatedImage:
     own = dict(label.extra)
-    context = own.pop("image", None)
-    context = dict(context) if isinstance(context, dict) else {}
+    context = own.pop(OURS, {})
     name, picture = _item(label, context)
     where = Where(image=name)
     size = size or _told_size(label, context)
@@ -51,7 +50,7 @@ def _item(label: Label, context: dict[str, Any]) -> tuple[str, Picture | None]:
     for kind in KEYS:
         key = getattr(label.data, kind, None)
         if key:
-            return (key if kind == "uid" else stem(key)), key_picture(kind, key)
+            return (key if kind == "uid" else names.stem(key)), key_picture(kind, key)
     fix = "name its data row: Label(data={'global_key': ...})"
     raise DataError("the label's data has no key, so the image has no name", code="labelbox-data-row", fix=fix)
 
@@ -79,11 +78,14 @@ def _annotation(one: ObjectAnnotation, size: Size | None, where: Where, note: No
         text = "the annotation's name is empty, and it has no schema id"
         note(Finding("labelbox-label", Weight.ERROR, text, where, 1, "instances", "name it"))
         return None
+    extra = dict(one.extra)
+    own = extra.pop(OURS, {})
     shape = _shape(one.value, size, where, note)
     if shape is None:
         return None
-    extra = dict(one.extra)
-    box, held = extra.pop("box", None), {key: extra.pop(key) for key in HELD if key in extra}
+    if isinstance(shape, Box):
+        shape = _resized(shape, own.get("size"))
+    box, held = own.get("box"), {key: own[key] for key in HELD if key in own}
     if "uuid" in extra:
         held["id"] = str(extra.pop("uuid"))
     return Annotation(
@@ -91,14 +93,14 @@ def _annotation(one: ObjectAnnotation, size: Size | None, where: Where, note: No
         shape=shape,
         box=None if box is None else Box.model_validate(box),
         score=one.confidence,
-        attributes=_said(one, extra, where, note),
+        attributes=_said(one, extra | own.get("attributes", {}), where, note),
         **held,
     )
 
 
 def _said(one: ObjectAnnotation, extra: dict[str, Any], where: Where, note: Note) -> dict[str, Any]:
     """All that is said of an instance, as attributes; what was one before is one again."""
-    found: dict[str, Any] = extra.pop("attributes", {}) | extra | (one.model_extra or {})
+    found: dict[str, Any] = extra | (one.model_extra or {})
     if one.feature_schema_id is not None:
         found["schemaId"] = one.feature_schema_id
     if one.custom_metrics:
@@ -140,6 +142,15 @@ def _shape(value: shapes.Geometry, size: Size | None, where: Where, note: Note) 
     return None
 
 
+def _resized(box: Box, size: Any) -> Box:
+    """The box with the size that it had before, while the corners are the same."""
+    if size is None:
+        return box
+    width, height = size
+    same = (box.x + width, box.y + height) == (box.x + box.width, box.y + box.height)
+    return Box(x=box.x, y=box.y, width=width, height=height) if same else box
+
+
 def _pixels(value: Mask, size: Size | None, where: Where, note: Note) -> Pixels | None:
     try:
         found = value.pixels
@@ -179,4 +190,4 @@ def _attributes(
         data = label.data.model_dump(exclude=set(KEYS), exclude_none=True)
         own["data"] = data or None
     own = {key: value for key, value in own.items() if value is not None}
-    return found | ({"label": own} if own else {})
+    return found | ({"labelbox": own} if own else {})

@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
+from maskconv.labelbox import names
+from maskconv.model import AnnotatedImage, Picture
 
-__all__ = ["CONTEXT", "HELD", "key_picture", "picture_key", "stem"]
+__all__ = ["CONTEXT", "HELD", "OURS", "OWN", "key_picture", "picture_key"]
 
+OURS = "maskconv"  # the key in `extra`
 HELD = ("id", "group", "track", "crowd")  # of an Annotation
 CONTEXT = ("name", "width", "height", "split", "sequence", "frame")  # of an AnnotatedImage
+OWN = frozenset({"uid", "extra", "data", "is_benchmark_reference"})  # of a Label, as the image's attribute "labelbox"
 
-# Pictures that only Labelbox has: the path says which of its keys the member is, as the NDJSON reader has it.
-_PATHS = {
-    "global_key": "labelbox:global-key",
-    "uid": "labelbox:data-row",
-    "external_id": "labelbox:external-id",
-}
-_KEYS = {path: key for key, path in _PATHS.items()}
-
-
-def _extension(name: str) -> str:
-    dot = name.rfind(".")
-    return name[dot:] if dot > 0 and name[dot:].lower() in PICTURE_SUFFIXES and name[dot - 1] != "/" else ""
-
-
-def stem(key: str) -> str:
-    """A data row's key as an item's name: without a picture's extension."""
-    return key.removesuffix(_extension(key))
+_ROWS = {"global_key": "globalKey", "uid": "id"}
+_KINDS = {row: kind for kind, row in _ROWS.items()}
+_EXTERNAL = "labelbox:external-id"  # a picture's path, as `names` has them for the other two
 
 
 def key_picture(kind: str, key: str) -> Picture:
-    """The picture of a data row."""
-    return Picture(path=_PATHS[kind], member=key)
+    """The picture of a data row that is named by this kind of key."""
+    return names.picture((_ROWS[kind], key)) if kind in _ROWS else Picture(path=_EXTERNAL, member=key)
 
 
 def picture_key(image: AnnotatedImage) -> tuple[str, str]:
     """The data row of an image: the one it came from while it has that name, else a global key."""
     place = image.picture
-    if place is None:
-        return "global_key", image.name
-    kind = _KEYS.get(place.path)
-    if kind is not None and image.name in (stem(place.member), place.member):
-        return kind, place.member
-    return "global_key", image.name + _extension(place.member or place.path)
+    if place is not None and place.path == _EXTERNAL and names.stem(place.member) == image.name:
+        return "external_id", place.member
+    if row := names.known_row(image):
+        return _KINDS[row[0]], row[1]
+    return "global_key", image.name + (names.known_extension(image) or "")

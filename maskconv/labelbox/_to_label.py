@@ -10,7 +10,7 @@ from maskconv import geometry, png, runs
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.labelbox import shapes
-from maskconv.labelbox._keys import CONTEXT, HELD, picture_key
+from maskconv.labelbox._keys import CONTEXT, HELD, OURS, OWN, picture_key
 from maskconv.labelbox.annotation import ObjectAnnotation
 from maskconv.labelbox.checks import RecordError, uuid_text
 from maskconv.labelbox.label import Label
@@ -137,15 +137,26 @@ def _metrics(value: Any) -> Any:
 
 
 def _extra(annotation: Annotation, attributes: dict[str, Any]) -> dict[str, Any]:
-    """All that `ObjectAnnotation` has no field for. An attribute that is called like one of these keeps its place."""
+    """All that `ObjectAnnotation` has no field for: attributes as they are, the rest under one key."""
     plain = dict(annotation)
-    found = {key: plain[key] for key in HELD if plain[key] is not None and plain[key] is not False}
-    if annotation.box is not None:
-        found["box"] = annotation.box.model_dump()
+    own = {key: plain[key] for key in HELD if plain[key] is not None and plain[key] is not False}
+    found = {key: value for key, value in attributes.items() if key not in ("uuid", OURS)}
     if (uuid := _uuid(annotation.id)) is not None:
-        del found["id"]
         found["uuid"] = uuid
-    return found | ({"attributes": attributes} if attributes else {})
+        del own["id"]
+    if annotation.box is not None:
+        own["box"] = annotation.box.model_dump()
+    if isinstance(annotation.shape, Box) and (size := _unsaid_size(annotation.shape)):
+        own["size"] = size
+    if hidden := {key: value for key, value in attributes.items() if key in ("uuid", OURS)}:
+        own["attributes"] = hidden
+    return found | ({OURS: own} if own else {})
+
+
+def _unsaid_size(box: Box) -> list[float]:
+    """Width and height where corners, being rounded, do not give them back."""
+    size = [box.width, box.height]
+    return [] if [box.x + box.width - box.x, box.y + box.height - box.y] == size else size
 
 
 def _uuid(value: Any) -> str | None:
@@ -159,7 +170,10 @@ def _uuid(value: Any) -> str | None:
 def _label(image: AnnotatedImage, data: dict[str, str] | None, told: list[ObjectAnnotation]) -> Label:
     attributes = dict(image.attributes)
     classes = _taken(attributes, "classifications", _classifications) or []
-    own = attributes.pop("label", {}) if isinstance(attributes.get("label"), dict) else {}
+    own = (
+        _taken(attributes, "labelbox", lambda value: value if isinstance(value, dict) and value.keys() <= OWN else None)
+        or {}
+    )
     plain = dict(image)
     context = {key: plain[key] for key in CONTEXT if plain[key] is not None}
     if image.picture is not None:
@@ -171,6 +185,6 @@ def _label(image: AnnotatedImage, data: dict[str, str] | None, told: list[Object
         uid=own.get("uid"),
         data=row | own.get("data", {}),
         annotations=[*told, *classes],
-        extra=own.get("extra", {}) | {"image": context},
+        extra=own.get("extra", {}) | {OURS: context},
         is_benchmark_reference=own.get("is_benchmark_reference", False),
     )

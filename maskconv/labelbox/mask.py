@@ -75,15 +75,17 @@ class Mask(Geometry):
         """
         del thickness
         mask = self.pixels
+        color = color.tolist() if isinstance(color, np.ndarray) else color
         color = color or self.color
         size = (height or mask.height, width or mask.width)
+        fresh = canvas is None
         if canvas is None:
             channels = (len(color),) if isinstance(color, tuple | list) else ()
             canvas = drawing.new_canvas(*size, None, channels)
         elif canvas.shape[:2] != size:
             raise ValueError(f"the canvas is {canvas.shape[:2]} (height, width), and the mask is {size}")
         bitmap, x, y = mask.crop() if size == (mask.height, mask.width) else (_resized(mask, *size), 0, 0)
-        _paint(canvas[y : y + bitmap.shape[0], x : x + bitmap.shape[1]], bitmap, color)
+        _paint(canvas[y : y + bitmap.shape[0], x : x + bitmap.shape[1]], bitmap, color, fresh)
         return canvas
 
     def create_url(self, signer: Callable[[bytes], str]) -> str:
@@ -105,15 +107,17 @@ def _resized(mask: model.Mask, height: int, width: int) -> NDArray[np.bool_]:
     return runs.to_bitmap(mask.starts, mask.lengths, mask.width, mask.height)[rows[:, None], columns]
 
 
-def _paint(window: Canvas, bitmap: NDArray[np.bool_], color: Any) -> None:
+def _paint(window: Canvas, bitmap: NDArray[np.bool_], color: Any, fresh: bool) -> None:
+    """Set the bitmap's pixels; ``fresh``: the window is uint8 and black, so that a product will do, which is faster."""
     paint = np.zeros(window.shape[2:], window.dtype)
     try:
         paint[...] = color
     except (OverflowError, TypeError, ValueError) as error:
         fix = "All rgb colors must be between 0 and 255, one for each channel"
         raise ValueError(f"the colour {color!r} does not fit {window.dtype} {window.shape[2:]}. {fix}") from error
-    if window.ndim == 2:
-        np.copyto(window, paint, where=bitmap)
-    else:
-        for channel, value in enumerate(paint):
-            np.copyto(window[..., channel], value, where=bitmap)
+    layers = [window] if window.ndim == 2 else [window[..., channel] for channel in range(window.shape[2])]
+    for layer, value in zip(layers, paint.reshape(-1), strict=True):
+        if fresh:
+            np.multiply(bitmap, value, out=layer)
+        else:
+            np.copyto(layer, value, where=bitmap)

@@ -88,8 +88,12 @@ class MaskData(BaseModel):
     def _given(self) -> Self:
         if all(getattr(self, name) is None for name in _SOURCES):
             raise ValueError("One of `file_path`, `im_bytes`, `url`, `uid`, `global_key` or `arr` required.")
-        self._composite = self._pixels = None
         return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _SOURCES or name == "fetch":
+            self._composite = self._pixels = None
 
     @property
     def value(self) -> NDArray[np.uint8]:
