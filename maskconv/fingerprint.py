@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -17,20 +18,24 @@ __all__ = ["fingerprint"]
 
 HEAD = 1 << 16
 CODECS = ("isal", "deflate", "pillow")  # another version may make other bytes of the same pixels
+MODELS = ("opencv-python", "onnxruntime", "ultralytics", "torch")  # or see other things in them
+LIST = 1 << 26  # bytes of a text file in which paths are looked for
 
 
 def fingerprint(sources: Iterable[PathLike], asked: Mapping[str, Any]) -> str:
     """A digest of what decides the target's bytes: ``asked`` are the options as they were given.
 
     Of a file count size, time of change and first 64 KiB, of a folder its files, but not its own time: the target may
-    lie inside. Paths among the options are looked at in the same way, but nothing of the target: it may appear in between.
+    lie inside. Of a pattern count the files that fit, of a text file also those that its lines name. Paths among the
+    options are looked at in the same way, but nothing of the target: it may appear in between.
     """
     paths = [str(source) for source in sources]
     facts = [
         __version__,
-        [_version(name) for name in CODECS],
+        [_version(name) for name in CODECS + MODELS],
         _plain(asked),
         [list(_files(path)) for path in [*paths, *_inputs(asked)]],
+        [list(_meant(path)) for path in paths],
     ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -45,8 +50,10 @@ def _version(name: str) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
         return sorted(map(str, value))
+    if isinstance(value, list | tuple):
+        return list(map(str, value))
     return value if isinstance(value, int | float | bool | None) else str(value)
 
 
@@ -65,6 +72,25 @@ def _named(value: Any) -> Iterator[str]:
             yield from _named(one)
     elif isinstance(value, str | os.PathLike) and str(value) and Path(value).exists():
         yield str(value)
+
+
+def _meant(path: str) -> Iterator[list[Any]]:
+    """The files that a pattern or a list stands for."""
+    if glob.has_magic(path) and not os.path.exists(path):
+        for found in sorted(glob.glob(path, recursive=True)):
+            if os.path.isfile(found) and ".partial" not in found:
+                yield _stamp(found)
+    elif path.lower().endswith(".txt") and os.path.isfile(path) and os.path.getsize(path) <= LIST:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+            for line in map(str.strip, file):
+                place = os.path.join(os.path.dirname(path), line)
+                if line and "\0" not in line and os.path.isfile(place):
+                    yield _stamp(place)
+
+
+def _stamp(path: str) -> list[Any]:
+    facts = os.stat(path)
+    return [path, facts.st_size, facts.st_mtime_ns]
 
 
 def _files(path: str) -> Iterator[list[Any]]:
