@@ -22,7 +22,7 @@ from maskconv.labelmap_foreign import foreign, recognise
 from maskconv.labelmap_lines import HEADER, Lines, text_lines
 from maskconv.model import Label, LabelMap
 
-__all__ = ["CODES", "Rule", "check", "parse", "recognise", "voc_color", "voc_labels", "write"]
+__all__ = ["CODES", "Rule", "check", "decode", "parse", "recognise", "voc_color", "voc_labels", "write"]
 
 MAX_BYTES = 4 << 20
 MAX_LINES = 20_000
@@ -31,7 +31,7 @@ MAX_LINES = 20_000
 def parse(data: bytes, note: Note, *, path: str = "", member: str = "") -> LabelMap | None:
     """The labels in the order of their lines; None where no usable map can be made (an error was noted then)."""
     log = Log(note, path, member)
-    text = _decode(data, log)
+    text = decode(data, log)
     if text is None or foreign(text, log):
         return None
     if "\r" in text:
@@ -109,7 +109,7 @@ _WIDE = (
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
-def _decode(data: bytes, log: Log) -> str | None:
+def decode(data: bytes, log: Log) -> str | None:
     """The text, whatever its encoding; None where it is too large or no text at all."""
     if len(data) > MAX_BYTES:
         log("too-large", f"the file has {len(data):,} bytes, more than {MAX_BYTES:,}; it is not read")

@@ -19,7 +19,18 @@ from maskconv.labelmap_check import (
 )
 from maskconv.model import Label, LabelMap
 
-__all__ = ["HEADER", "HEADER_COMMENT", "MAX_LINE", "WIDE_COLON", "Lines", "guess_color", "text_lines"]
+__all__ = [
+    "HEADER",
+    "HEADER_COMMENT",
+    "MAX_LINE",
+    "WIDE_COLON",
+    "Lines",
+    "arrange",
+    "guess_color",
+    "is_label",
+    "text_lines",
+    "visible",
+]
 
 HEADER = "# label:color_rgb:parts:actions"
 MAX_LINE = 4096
@@ -108,15 +119,12 @@ class Lines:
             self.log("commented-label", message, number, fix="remove the '#' if the label is wanted")
 
     def _label(self, number: int, line: str) -> None:
-        wide = line.count(":") < 3 and WIDE_COLON in line
-        fields, comment = _split(line.replace(WIDE_COLON, ":") if wide else line)
-        code, fixed = _arrange(fields)
-        code = "fields" if wide else code
-        if fixed[0].strip(". …") == "" and len(fields) == 1:
+        code, count, fixed, comment = arrange(line)
+        if fixed[0].strip(". …") == "" and count == 1:
             self._ellipsis(number, line)
             return
         if code:
-            self._malformed(code, number, line, len(line.split(":")) if wide else len(fields), fixed)
+            self._malformed(code, number, line, count, fixed)
         entry = Entry(number, fixed[0], fixed[0].strip(), fixed[1], None)
         entry.parts, entry.actions = _words(fixed[2]), _words(fixed[3])
         self.entries.append(entry)
@@ -226,6 +234,26 @@ class Lines:
         check_parts(self.entries, self.log)
         check_colors(self.entries, self.log, black_needed=self.usable and not self.indexed)
         return LabelMap(labels=tuple(_labels(self.entries))) if self.usable else None
+
+
+def is_label(line: str) -> bool:
+    """Whether a stripped line is read as a label: no comment, header or ellipsis, not blank, not too long."""
+    ellipsis = ":" not in line and line.strip(". …") == ""
+    return not (ellipsis or line.startswith("#") or len(line) > MAX_LINE or _BARE_HEADER.fullmatch(line))
+
+
+def visible(name: str) -> str:
+    """A name without surrounding spaces and invisible characters."""
+    return _HIDDEN.sub("", name).strip()
+
+
+def arrange(line: str) -> tuple[str, int, list[str], str]:
+    """A label's line: what is wrong with it (a code, or nothing), the number of its fields, the four fields that are meant
+    (a colour that is missing is "?"), and the comment behind them."""
+    wide = line.count(":") < 3 and WIDE_COLON in line
+    fields, comment = _split(line.replace(WIDE_COLON, ":") if wide else line)
+    code, fixed = _arrange(fields)
+    return "fields" if wide else code, len(line.split(":")) if wide else len(fields), fixed, comment
 
 
 def _split(line: str) -> tuple[list[str], str]:
