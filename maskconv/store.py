@@ -11,6 +11,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,10 @@ class Store(ABC):
     def read(self, entry: Entry) -> bytes:
         """A file's bytes, checked against the store's own sum. Raises DataError."""
 
+    @abstractmethod
+    def find(self, name: str) -> Entry | None:
+        """The file of a name, which may come from anywhere. Raises DataError where it leads out of the store."""
+
     def open(self) -> None:  # noqa: B027 - a folder needs no handle
         """Open the handle that reading needs."""
 
@@ -66,6 +71,9 @@ class Store(ABC):
 
     def where(self, name: str) -> Where:
         return Where(path=str(self.path), member=name)
+
+    def _outside(self, name: str) -> DataError:
+        return DataError(f"{name} leads out of {self.path}", code="mask-uri", fix="name a file that is inside")
 
     def _too_big(self, name: str, size: int) -> DataError:
         text = f"has {size:,} bytes, more than the {MAX_MEMBER:,} that one file may have"
@@ -101,6 +109,21 @@ class FolderStore(Store):
             text, where = f"this folder cannot be read ({error.strerror or error})", Where(path=str(folder))
             raise SourceError(text, where=where, code="source-unreadable", fix="check its permissions") from error
 
+    def find(self, name: str) -> Entry | None:
+        if "\0" in name:
+            return None
+        path = Path(os.path.realpath(os.path.join(self._root, name)))
+        if not path.is_relative_to(self._root):
+            raise self._outside(name)
+        try:
+            return Entry(name, path.stat().st_size) if path.is_file() else None
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
+    @cached_property
+    def _root(self) -> str:
+        return os.path.realpath(self.path)
+
     def read(self, entry: Entry) -> bytes:
         if entry.size > MAX_MEMBER:
             raise self._too_big(entry.name, entry.size)
@@ -118,6 +141,7 @@ class ZipStore(Store):
         self._file = -1
         self._size = 0
         self._lock = threading.Lock()
+        self._names: dict[str, Entry] | None = None
 
     def open(self) -> None:
         self._file = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -139,6 +163,14 @@ class ZipStore(Store):
             found[name] = Entry(name, info.file_size, *where)
         for name in sorted(found):
             yield found[name]
+
+    def find(self, name: str) -> Entry | None:
+        if unsafe(name):
+            raise self._outside(name)
+        with self._lock:
+            if self._names is None:
+                self._names = {entry.name: entry for entry in self.entries()}
+        return self._names.get(name)
 
     def _infos(self) -> list[zipfile.ZipInfo]:
         try:
