@@ -1,4 +1,4 @@
-"""A record's mask bytes -> runs: composites split once by colour, PNGs of one instance."""
+"""Shapes of Labelbox' as ours: composites split once by colour, PNGs of one instance, rings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from maskconv import png, runs
 from maskconv.errors import PngError
 from maskconv.labelbox.checks import Color
-from maskconv.model import Mask
+from maskconv.model import Mask, PixelRule, Polygon
 from maskconv.png import Kind, MaskPng
 from maskconv.runs import RunMap, Runs
 
-__all__ = ["Composite", "binary", "composite", "pack"]
+__all__ = ["Color", "Composite", "binary", "composite", "pack", "polygon"]
 
 
 @dataclass(slots=True)
@@ -129,3 +129,12 @@ def _odd_binary(image: MaskPng, highest: int) -> str:
     if image.alpha:
         return "has transparency, which was ignored"
     return f"has values up to {highest}; all but 0 were taken" if highest > 1 else ""
+
+
+def polygon(ring: list[tuple[float, float]]) -> Polygon:
+    """A ring as Labelbox means it, without the closing point; three points stay three."""
+    if len(ring) > 3 and ring[0] == ring[-1]:
+        ring = ring[:-1]
+    exterior = np.array(ring, np.float64)
+    exterior.flags.writeable = False
+    return Polygon.unchecked(exterior=exterior, holes=(), rule=PixelRule.CENTRE_TRUNC)

@@ -27,6 +27,7 @@ CHUNK = 2**20
 SAMPLE = 2**21  # bytes that tell lines from brackets
 BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_KEYS = frozenset({"dataRow", "data_row", "DataRow ID", "frameNumber", "featureId"})  # of an import, of exports
 
 
 class Place(NamedTuple):
@@ -78,7 +79,7 @@ def _is_record(line: bytes) -> bool:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(record, dict) and ("dataRow" in record or "data_row" in record)  # of an import, or of an export
+    return isinstance(record, dict) and not _KEYS.isdisjoint(record)
 
 
 def lines(file: IO[bytes]) -> Iterator[Span]:

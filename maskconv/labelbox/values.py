@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,20 @@ from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.labelbox import split
 from maskconv.labelbox.split import Place, Span
 
-__all__ = ["values"]
+__all__ = ["load", "values"]
+
+_COMMENT = re.compile(rb'("(?:[^"\\]|\\.)*")|//[^\n]*')
+
+
+def load(data: bytes) -> Any:
+    """A record's JSON value; ``//`` comments, as Labelbox' documents have them, are skipped. Raises JSONDecodeError."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        plain = _COMMENT.sub(lambda found: found[1] or b"", data)
+        if plain == data:
+            raise
+    return orjson.loads(plain)
 
 
 def values(path: Path, note: Note) -> Iterator[tuple[Place, Any]]:
@@ -24,7 +38,7 @@ def values(path: Path, note: Note) -> Iterator[tuple[Place, Any]]:
         try:
             for place, data in spans:
                 try:
-                    value = orjson.loads(data)
+                    value = load(data)
                 except orjson.JSONDecodeError as error:
                     yield from _broken(path, Span(place, data), error, note)
                 else:
@@ -45,7 +59,7 @@ def _broken(path: Path, span: Span, error: orjson.JSONDecodeError, note: Note) -
         one = Place(place.offset + at.offset, at.length, place.line, at.number)
         text = data[at.offset : at.offset + at.length]
         try:
-            value = orjson.loads(text)
+            value = load(text)
         except orjson.JSONDecodeError as wrong:
             yield from _broken(path, Span(one, text), wrong, note)
         else:

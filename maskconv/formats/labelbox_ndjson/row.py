@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 
 from maskconv.errors import DataError
@@ -16,8 +15,9 @@ from maskconv.labelbox.checks import Color, RecordError
 from maskconv.labelbox.names import counted
 from maskconv.labelbox.pixels import Composite
 from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import load
 from maskconv.maskfiles import MaskFiles
-from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, PixelRule, Polygon, Shape
+from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, Shape
 
 __all__ = ["RowDecoder"]
 
@@ -58,7 +58,7 @@ class RowDecoder:
     def take(self, place: Place, data: bytes) -> None:
         """One record."""
         try:
-            record: dict[str, Any] = orjson.loads(data)
+            record: dict[str, Any] = load(data)
             if kind := kinds.foreign(record):
                 self._say(
                     place, "labelbox-no-segmentation", Weight.DATA, f"this is {kind}, no segmentation of a picture"
@@ -110,7 +110,7 @@ class RowDecoder:
     def _shape(self, place: Place, kind: str, value: Any) -> tuple[int | None, Shape]:
         """The shape, and its packed colour where it is one colour of a composite."""
         if kind == "polygon":
-            return None, (_polygon(checks.points(value)),)
+            return None, (pixels.polygon(checks.points(value)),)
         if kind == "bbox":
             left, top, width, height = checks.box(value)
             return None, Box.unchecked(x=left, y=top, width=width, height=height, rotation=0.0)
@@ -234,15 +234,6 @@ class RowDecoder:
         packed = [self._colors[key] for key in self._found]
         rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in packed)
         return Encoded(only.data, rgb, tuple(a.shape for a in annotations))
-
-
-def _polygon(ring: list[tuple[float, float]]) -> Polygon:
-    """A ring as it is here: not closed. Three points stay three."""
-    if len(ring) > 3 and ring[0] == ring[-1]:
-        ring = ring[:-1]
-    exterior = np.array(ring, np.float64)
-    exterior.flags.writeable = False
-    return Polygon.unchecked(exterior=exterior, holes=(), rule=PixelRule.CENTRE_TRUNC)
 
 
 def _attributes(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,150 @@
+"""What is kept of an export in memory: where each record lies and which data row it is; about 40 bytes a record."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskconv.finding import Note
+from maskconv.formats.labelbox_export import document
+from maskconv.formats.labelbox_export.choose import of_project
+from maskconv.formats.labelbox_export.document import Row
+from maskconv.formats.labelbox_export.objects import label_color, label_of, masks_of, nature
+from maskconv.labelbox.checks import RecordError
+from maskconv.labelbox.names import stem
+from maskconv.labelbox.pixels import Color
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import values
+from maskconv.model import Label
+
+__all__ = ["Group", "Index", "digest"]
+
+_KINDS = ("v1", "v2", "frame", "object")
+_VIDEO = 8
+
+
+class Group(NamedTuple):
+    """The records of one data row, and whether one of its labels has frames."""
+
+    kind: str
+    video: bool
+    places: tuple[Place, ...]
+
+
+@dataclass(slots=True)
+class _Tool:
+    """A label's colour and schema, while all of its objects have the same ones."""
+
+    colors: set[Color] = field(default_factory=set)
+    schemas: set[str] = field(default_factory=set)
+
+
+def digest(text: str) -> int:
+    """64 bits that stand for a text."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+
+
+class Index:
+    """The records of a file by data row, in order of first appearance.
+
+    Building it notes what cannot be read. ``remote`` counts instances whose masks are all elsewhere, ``unsized`` pictures
+    with shapes of which neither a mask nor the export tells the size.
+    """
+
+    def __init__(self, path: Path, project: str | None, note: Note) -> None:
+        self.project = project
+        self.remote = self.unsized = 0
+        self._tools: dict[str, _Tool] = {}
+        self._offsets, self._lengths = array("Q"), array("I")
+        self._lines, self._numbers = array("I"), array("I")
+        self._rows, self._names = array("Q"), array("Q")
+        self._flags = bytearray()
+        for place, record in values(path, note):
+            try:
+                self._add(place, record)
+            except RecordError as error:
+                note(place.error(path, error))
+
+    def __len__(self) -> int:
+        return len(self._flags)
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """In order of first appearance; a colour or an id that is not the same everywhere is none."""
+        return tuple(Label(name=name, color=_only(t.colors), id=_only(t.schemas)) for name, t in self._tools.items())
+
+    @property
+    def recolored(self) -> int:
+        """How many labels have several colours."""
+        return sum(len(tool.colors) > 1 for tool in self._tools.values())
+
+    def shared(self) -> bytes:
+        """Digests, sorted, of the external ids that several data rows have."""
+        pairs = np.stack([np.asarray(self._names), np.asarray(self._rows)], axis=1)
+        names, counts = np.unique(np.unique(pairs[pairs[:, 0] != 0], axis=0)[:, 0], return_counts=True)
+        return bytes(names[counts > 1].astype("<u8").tobytes())
+
+    def __iter__(self) -> Iterator[Group]:
+        for at in self._grouped():
+            flags = self._flags[at[0]]
+            video = any(self._flags[i] & _VIDEO for i in at)
+            yield Group(_KINDS[flags & 3], video, tuple(map(self._place, at)))
+
+    def _grouped(self) -> Iterator[list[int]]:
+        """The records' numbers, those of one data row together."""
+        _, first, inverse = np.unique(np.asarray(self._rows), return_index=True, return_inverse=True)
+        rank: NDArray[Any] = first[inverse]
+        order = np.argsort(rank, kind="stable")
+        bounds = np.flatnonzero(np.diff(rank[order], prepend=-1, append=len(order)))
+        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            yield order[begin:end].tolist()
+
+    def _place(self, i: int) -> Place:
+        return Place(self._offsets[i], self._lengths[i], self._lines[i], self._numbers[i])
+
+    def _add(self, place: Place, record: Any) -> None:
+        kind = document.kind(record)
+        row = document.row(record)
+        video = any(label.video for label in row.labels)
+        self._look(row)
+        self._offsets.append(place.offset)
+        self._lengths.append(place.length)
+        self._lines.append(place.line)
+        self._numbers.append(place.number)
+        self._rows.append(digest(f"frame {len(self._flags)}" if kind == "frame" else f"row {row.id}"))
+        self._names.append(digest(stem(row.external_id).casefold()) | 1 if row.external_id else 0)
+        self._flags.append(_KINDS.index(kind) | _VIDEO * video)
+
+    def _look(self, row: Row) -> None:
+        """What the objects tell of labels and masks; those that are wrong are told when they are read."""
+        for label in of_project(row.labels, self.project):
+            for frame in label.frames:
+                kinds = {self._tool(raw) for raw in frame.objects}
+                self.unsized += bool(kinds & {"box", "polygon"}) and "mask" not in kinds and row.size is None
+
+    def _tool(self, raw: Any) -> str:
+        try:
+            kind, name = nature(raw), label_of(raw)
+            if kind == "mask":
+                self.remote += all("://" in ref.address for ref in masks_of(raw))
+        except RecordError:
+            return ""
+        if kind in ("box", "polygon", "mask"):
+            tool = self._tools.setdefault(name, _Tool())
+            color, schema = label_color(raw), raw.get("feature_schema_id") or raw.get("schemaId")
+            if color is not None and len(tool.colors) < 2:
+                tool.colors.add(color)
+            if isinstance(schema, str) and len(tool.schemas) < 2:
+                tool.schemas.add(schema)
+        return kind
+
+
+def _only(values: set[Any]) -> Any:
+    return next(iter(values)) if len(values) == 1 else None

@@ -1,0 +1,310 @@
+"""Reading an export: an index first, then one data row, or a few frames of one, after the other."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from maskconv import pictures
+from maskconv.errors import DataError, OptionError, SourceError
+from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_export import choose, document
+from maskconv.formats.labelbox_export.choose import Chosen, Scene
+from maskconv.formats.labelbox_export.document import Labelled, Row
+from maskconv.formats.labelbox_export.image import ImageDecoder
+from maskconv.formats.labelbox_export.index import Group, Index, digest
+from maskconv.formats.labelbox_export.options import ReadOptions
+from maskconv.labelbox import names
+from maskconv.labelbox.checks import RecordError
+from maskconv.labelbox.names import counted, stem
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import load
+from maskconv.maskfiles import REMOTE, MaskFiles
+from maskconv.model import AnnotatedImage, LabelMap, Picture
+from maskconv.pictures import PictureFolder
+from maskconv.plugin import Head, Reader
+from maskconv.store import unsafe
+
+__all__ = ["ExportHead", "ExportReader", "Unit"]
+
+WINDOW = 32  # frames
+
+
+class Unit(NamedTuple):
+    """A data row's records; of one with frames those from ``begin`` to ``end``, counted in the order of `choose.scenes`."""
+
+    kind: str
+    places: tuple[Place, ...]
+    begin: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportHead(Head):
+    """``shared`` are the digests of external ids that several data rows have, little-endian 64 bits each, sorted."""
+
+    shared: bytes = b""
+
+    def is_shared(self, external_id: str) -> bool:
+        known = np.frombuffer(self.shared, "<u8")
+        wanted = np.uint64(digest(stem(external_id).casefold()) | 1)
+        at = int(np.searchsorted(known, wanted))
+        return at < len(known) and bool(known[at] == wanted)
+
+
+class ExportReader(Reader[Unit, ExportHead]):
+    """v1 JSON, v2 NDJSON, frames, and bare objects as Labelbox' documents print them."""
+
+    Options = ReadOptions
+    options: ReadOptions
+
+    def open(self) -> None:
+        if not self.source.is_file():
+            text = "this is a folder, not an export"
+            raise SourceError(text, where=Where(path=str(self.source)), fix="name the JSON or NDJSON file")
+        self._index: Index | None = None
+        self._lock = threading.Lock()
+        self._last: tuple[tuple[Place, ...], Row] | None = None
+        self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
+        self.pictures = _pictures(self.options.images) if self.options.images is not None else None
+        self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            self.files.open()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self.files.close()
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def head(self, note: Note) -> ExportHead:
+        index = self._index = Index(self.source, self.options.project, note)
+        self._reachable(index)
+        if index.unsized and self.options.images is None:
+            text = f"{counted(index.unsized, 'picture')} with shapes but no mask, and the export tells no size"
+            fix = "where the target needs it, tell it from the pictures: --from-images DIR"
+            self._warn(note, "labelbox-size-unknown", text, index.unsized, "images", fix)
+        if index.recolored:
+            text = f"{counted(index.recolored, 'label')} with several colours: none of them was taken"
+            self._warn(note, "labelbox-recolored", text, index.recolored, "labels", "", Weight.INFO)
+        return ExportHead(LabelMap(labels=index.labels), shared=index.shared())
+
+    def _reachable(self, index: Index) -> None:
+        """Raises SourceError where masks lie elsewhere, and nothing says how to have them."""
+        if index.remote and not self.checking and not self.access.fetch and self.options.mask_dir is None:
+            text = f"the masks of {counted(index.remote, 'instance')} are on other machines, and nothing is fetched"
+            fix = "fetch them: --fetch, with the key in LABELBOX_API_KEY; or name the folder that has them: --from-mask-dir"
+            raise SourceError(text, where=Where(path=str(self.source)), code=REMOTE, fix=fix)
+
+    def _warn(
+        self, note: Note, code: str, text: str, amount: int, unit: str, fix: str, weight: Weight = Weight.WARNING
+    ) -> None:
+        note(Finding(code, weight, text, Where(path=str(self.source)), amount, unit, fix))
+
+    def expected(self) -> int | None:
+        return None if self._index is None else len(self._index)
+
+    # --- units --------------------------------------------------------------------------------------------------------
+
+    def units(self, note: Note) -> Iterator[Unit]:
+        index = self._index or Index(self.source, self.options.project, note)
+        for group in index:
+            if group.video and group.kind != "frame":
+                yield from self._windows(group, note)
+            else:
+                yield Unit(group.kind, group.places)
+
+    def _windows(self, group: Group, note: Note) -> Iterator[Unit]:
+        """A data row with frames, some of them at a time."""
+        place = group.places[0]
+        try:
+            row = self._row(group.places)
+            chosen = self._chosen(row, place, note)
+        except RecordError as error:
+            note(place.error(self.source, error, unit="images"))
+            return
+        count = len(choose.scenes(chosen.labels))
+        self._gaps(chosen.labels, place, note)
+        if chosen.labels and not count:
+            text = f"the label of the data row {row.id} has no frames, so it is no image"
+            note(place.finding(self.source, "labelbox-no-frames", Weight.INFO, text, unit="images"))
+        for begin in range(0, count, WINDOW):
+            yield Unit(group.kind, group.places, begin, min(begin + WINDOW, count))
+
+    def _gaps(self, labels: tuple[Labelled, ...], place: Place, note: Note) -> None:
+        if gaps := sum(map(choose.missing, labels)):
+            text = f"its segments name {counted(gaps, 'instance')} on frames that the export does not have"
+            fix = "export it with interpolated frames to have them"
+            said = place.finding(
+                self.source, "labelbox-frames-missing", Weight.DATA, text, amount=gaps, unit="instances", fix=fix
+            )
+            note(said)
+
+    def _row(self, places: tuple[Place, ...]) -> Row:
+        """The records of a data row as one; the last one is kept, as its windows follow one another. Raises RecordError."""
+        last = self._last
+        if last is not None and last[0] == places:
+            return last[1]
+        rows = [self._parsed(place) for place in places]
+        row = rows[0] if len(rows) == 1 else document.joined(rows)
+        self._last = (places, row)
+        return row
+
+    def _parsed(self, place: Place) -> Row:
+        try:
+            return document.row(load(self._bytes(place)))
+        except orjson.JSONDecodeError as error:
+            text = "the file changed while it was read"
+            raise RecordError(text, code="labelbox-json", fix="run it again") from error
+
+    def _bytes(self, place: Place) -> bytes:
+        """A record's bytes; several threads may read at once."""
+        if hasattr(os, "pread"):
+            return os.pread(self._file, place.length, place.offset)
+        with self._lock:
+            os.lseek(self._file, place.offset, os.SEEK_SET)
+            return os.read(self._file, place.length)
+
+    def _chosen(self, row: Row, place: Place, note: Note) -> Chosen:
+        """The labels to read, and what that leaves out is noted. Raises RecordError."""
+
+        def say(code: str, weight: Weight, text: str, amount: int, unit: str, fix: str = "") -> None:
+            note(place.finding(self.source, code, weight, text, amount=amount, unit=unit, fix=fix))
+
+        chosen = choose.choose(row, self.options)
+        if chosen.skipped:
+            text = f"the data row {row.id} was skipped by its labeller: it is left out"
+            say("labelbox-skipped", Weight.INFO, text, chosen.skipped, "labels", "keep it: --from-skipped keep")
+        elif not chosen.labels and row.labels:
+            text = f"the data row {row.id} has no label in the project {self.options.project!r}: it is left out"
+            say("labelbox-project-other", Weight.INFO, text, 1, "images")
+        elif not chosen.labels:
+            text = f"the data row {row.id} has no label yet: it is left out"
+            say("labelbox-unlabelled", Weight.INFO, text, 1, "images")
+        if chosen.left:
+            text = f"{counted(chosen.left, 'label')} of the data row {row.id} not read, as asked"
+            say("labelbox-labels-left", Weight.INFO, text, chosen.left, "labels")
+        if count := sum(label.relationships for label in chosen.labels):
+            text = f"{counted(count, 'relationship')} between annotations dropped"
+            say("labelbox-relationships", Weight.DATA, text, count, "relationships")
+        if row.extras and chosen.labels:
+            text = f"{counted(row.extras, 'attachment or metadata field')} of the data row {row.id} not read"
+            say("labelbox-extras", Weight.INFO, text, row.extras, "facts")
+        return chosen
+
+    # --- images -------------------------------------------------------------------------------------------------------
+
+    def decode(self, unit: Unit, head: ExportHead, note: Note) -> Iterator[AnnotatedImage]:
+        place = unit.places[0]
+        try:
+            row = self._row(unit.places)
+            chosen = self._chosen(row, place, note if unit.end is None else lambda _: None)
+            if not chosen.labels:
+                return
+            name = self._name(row, unit.kind, head)
+            _elsewhere(chosen.labels)
+        except RecordError as error:
+            note(place.error(self.source, error, unit="images"))
+            return
+        if row.tiled:
+            text = "its picture is a layer of tiles: coordinates are those of the layer, not pixels of a picture"
+            note(place.finding(self.source, "labelbox-tiles", Weight.WARNING, text, name, unit="images"))
+        picture, size = self._picture(row, name, note)
+        for scene in choose.scenes(chosen.labels)[unit.begin : unit.end]:
+            image = self._image(scene, place, name, row, picture, size, note)
+            if image is not None:
+                yield image
+
+    def check(self, unit: Unit, head: ExportHead, note: Note) -> None:
+        """Masks that are elsewhere are no fault of the file."""
+        for _ in self.decode(unit, head, lambda finding: note(_unchecked(finding))):
+            pass
+
+    def _image(
+        self,
+        scene: Scene,
+        place: Place,
+        name: str,
+        row: Row,
+        picture: Picture | None,
+        size: tuple[int, int] | None,
+        note: Note,
+    ) -> AnnotatedImage | None:
+        sequence = f"{name}/{scene.group.lower()}" if scene.group else name
+        facts: dict[str, Any] = {"split": row.split, "picture": picture, "sequence": None}
+        if scene.number is not None:
+            name, facts["sequence"], facts["picture"] = f"{sequence}/frame_{scene.number:06d}", sequence, None
+        decoder = ImageDecoder(self.source, place, name, size, self.files, self.options, note)
+        return decoder.image(scene, row.exif, facts)
+
+    def _name(self, row: Row, kind: str, head: ExportHead) -> str:
+        """The item's name. Raises RecordError where it has none, or none that can be used."""
+        if kind in ("frame", "object"):
+            return self.source.stem
+        named = {"external_id": stem(row.external_id), "global_key": stem(row.global_key), "id": row.id}
+        if self.options.name == "auto":
+            order = ["global_key", "id"] if head.is_shared(row.external_id) else ["external_id", "global_key", "id"]
+            name = next((named[key] for key in order if named[key]), "")
+        else:
+            name = named[self.options.name]
+        said = unsafe(name) or ("" if name and not name.endswith("/") else "is no name")
+        if said:
+            fix = "name items by another key: --from-name external_id | global_key | id"
+            raise RecordError(f"the data row {row.id} cannot be named {name!r}: it {said}", code="name-unsafe", fix=fix)
+        return name
+
+    def _picture(self, row: Row, name: str, note: Note) -> tuple[Picture | None, tuple[int, int] | None]:
+        """The picture, and its size: from the export, else from the folder of pictures."""
+        if self.pictures is None:
+            return _at_labelbox(row, name), row.size
+        keys = (row.external_id, row.global_key, name, row.address.split("?")[0].rsplit("/", 1)[-1])
+        found = next((one for key in keys if key and (one := self.pictures.find(key)) is not None), None)
+        try:
+            if found is not None:
+                width, height = pictures.size_of(found)
+                known = Picture.unchecked(path=found.path, member=found.member, width=width, height=height)
+                return known, row.size or (width, height)
+        except DataError as error:
+            note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
+        text = f"{self.pictures.folder} holds no readable picture of this name"
+        note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=name), unit="images"))
+        return _at_labelbox(row, name), row.size
+
+
+def _at_labelbox(row: Row, name: str) -> Picture | None:
+    """The picture that only Labelbox has, by the key that names the item."""
+    if stem(row.global_key) == name:
+        return names.picture(("globalKey", row.global_key))
+    if row.external_id and stem(row.external_id) == name:
+        return Picture.unchecked(path="labelbox:external-id", member=row.external_id, width=None, height=None)
+    return names.picture(("id", row.id)) if row.id else None
+
+
+def _elsewhere(labels: tuple[Labelled, ...]) -> None:
+    if found := next((label.elsewhere for label in labels if label.elsewhere), ""):
+        text = f"its frames are in another file, {found.split('?')[0]}"
+        fix = "download that file, and convert it by itself"
+        raise RecordError(text, code="labelbox-frames-elsewhere", fix=fix)
+
+
+def _unchecked(finding: Finding) -> Finding:
+    if finding.code != REMOTE:
+        return finding
+    return replace(finding, weight=Weight.WARNING, message=f"{finding.message}: it was not checked")
+
+
+def _pictures(folder: Path) -> PictureFolder:
+    if not folder.is_dir():
+        text = "the folder of pictures does not exist"
+        raise OptionError(text, where=Where(path=str(folder)), fix="check --from-images", code="option-value")
+    return PictureFolder(folder)
