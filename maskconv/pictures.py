@@ -24,7 +24,7 @@ from maskconv.finding import Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
 from maskconv.store import MAX_MEMBER
 
-__all__ = ["MAX_PICTURE", "PictureFolder", "is_picture", "pixels", "read", "size_of", "stem"]
+__all__ = ["MAX_PICTURE", "PictureFolder", "is_picture", "pixels", "read", "size_in", "size_of", "stem"]
 
 MAX_PICTURE = 1 << 30  # pixels that are decoded, as OpenCV has it
 _TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
@@ -95,6 +95,14 @@ def size_of(picture: Picture) -> tuple[int, int]:
         with _opened(picture) as file:
             return _size(file)
     except (OSError, KeyError, RuntimeError, ValueError, SyntaxError, PngError, zipfile.BadZipFile) as error:
+        raise _unreadable(picture, f"its size cannot be read ({error})") from error
+
+
+def size_in(data: bytes, picture: Picture) -> tuple[int, int]:
+    """`size_of` where the picture's file has been read already, as from a zip whose index is at hand."""
+    try:
+        return _size(io.BytesIO(data))
+    except (OSError, ValueError, SyntaxError, PngError) as error:
         raise _unreadable(picture, f"its size cannot be read ({error})") from error
 
 

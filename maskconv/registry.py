@@ -23,11 +23,13 @@ __all__ = ["BUILT_IN", "COMMANDS", "DEFAULTS", "Command", "by_name", "by_target"
 BUILT_IN: dict[str, str] = {
     "cvat-mask": "maskconv.formats.cvat_mask:FORMAT",
     "isolated": "maskconv.formats.isolated:FORMAT",
+    "labelbox-export": "maskconv.formats.labelbox_export:FORMAT",
     "labelbox-ndjson": "maskconv.formats.labelbox_ndjson:FORMAT",
     "labelmap": "maskconv.formats.labelmap_txt:FORMAT",
     "mask-data": "maskconv.formats.mask_data:FORMAT",
     "mcv": "maskconv.formats.mcv:FORMAT",
     "yolo-model": "maskconv.formats.yolo_model:FORMAT",
+    "yolo-seg": "maskconv.formats.yolo_seg:FORMAT",
 }
 # The format of a target that names none, by suffix; plugins never change it.
 DEFAULTS: dict[str, str] = {

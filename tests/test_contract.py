@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from maskconv import registry
+from maskconv import png, registry
 from maskconv.finding import Finding, Weight
 from maskconv.formats.mcv import McvReader, McvWriter
 from maskconv.model import Feature, PixelRule
 from maskconv.options import Options
 from maskconv.plugin import Format
+from maskconv.runs import RunMap
+from maskconv.samples import awkward, crowded, sample
 from maskconv.testing import FormatContract
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -26,9 +29,28 @@ LABELBOX: dict[str, Any] = {
         Feature.ATTRIBUTES: {"attributes": {"customMetrics": [{"name": "iou", "value": 0.5}]}},
     },
 }
+
+
+def _pictures(self: FormatContract, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture for every item of the contract's samples, in a folder that the writer is given."""
+    folder = tmp_path_factory.mktemp("pictures")
+    samples = [awkward(), crowded(), *(sample(feature, rule=PixelRule.EDGE) for feature in Feature)]
+    for name in {"fine", *(image.name for _, images in samples for image in images)}:
+        path = folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PICTURE)
+    monkeypatch.setattr(type(self), "write_options", {**self.write_options, "images": folder})
+
+
+PICTURE = png.encode_gray(RunMap(24, 16, np.array([0], np.int32), np.array([200], np.uint8)))
+PICTURED: dict[str, Any] = {"pictures": pytest.fixture(autouse=True)(_pictures)}
 # The ways a format is written that are worth a run of their own; every format has at least one.
 WAYS: dict[str, list[dict[str, Any]]] = {
     "cvat-mask": [{}, {"write_options": {"png": "palette"}}],
+    "isolated": [
+        PICTURED,
+        PICTURED | {"write_options": {"background": "transparent", "crop": "box", "margin": 2}},
+    ],
     "labelbox-ndjson": [
         LABELBOX,
         LABELBOX | {"write_options": {"masks": "files"}},
@@ -43,6 +65,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
         {"write_options": {"file": "npz", "array": "stack"}},
     ],
     "mcv": [{}],
+    "yolo-seg": [{"rule": PixelRule.CENTRE_NEAR}],
 }
 
 

@@ -21,11 +21,12 @@ INPUTS = sorted(
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.relative_to(FIXTURES).as_posix())
 def test_content(path: Path, tmp_path: Path) -> None:
     maskconv.convert(path, tmp_path / "read.mcv")
-    assert (tmp_path / "read.mcv").read_bytes() == path.with_suffix(".mcv").read_bytes()
+    found = (tmp_path / "read.mcv").read_bytes().replace(f"{path.parent}/".encode(), b"")  # pictures have paths
+    assert found == path.with_suffix(".mcv").read_bytes()
 
 
 def test_there_are_some() -> None:
-    assert {path.parent.name for path in INPUTS} == {"cvat-mask", "labelbox-ndjson"}
+    assert {path.parent.name for path in INPUTS} == {"cvat-mask", "labelbox-ndjson", "yolo-seg"}
 
 
 def test_the_script_makes_them(tmp_path: Path) -> None:

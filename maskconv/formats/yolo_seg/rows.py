@@ -1,0 +1,309 @@
+"""The rows of a label file: numbers first, then what the trainer accepts of them (Ultralytics 8.4, verify_image_label)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from maskconv.finding import Weight
+
+__all__ = ["Extras", "Row", "Rows", "Say", "read"]
+
+Floats = NDArray[np.float64]
+Say = Callable[[str, Weight, int, str, str], None]  # code, weight, line, sentence, fix
+
+HIGHEST, LOWEST = np.float32(1.01), np.float32(-0.01)  # the trainer's tolerance for an outline's box
+_PLAIN = b"0123456789.eE+-\n "
+_REJECTED = "the trainer rejects the image for it"
+
+
+class Extras(NamedTuple):
+    """What stands behind the coordinates of each row."""
+
+    scores: bool = False
+    tracks: bool = False
+
+    @property
+    def values(self) -> int:
+        """How many there are."""
+        return self.scores + self.tracks
+
+
+class Row(NamedTuple):
+    """A row that can be used: its line, class number, coordinates (n, 2) in shares of the picture, score and track."""
+
+    line: int
+    number: int
+    points: Floats
+    score: float | None = None
+    track: int | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A file's rows. ``boxes``: its points are (centre, size) of boxes, all of them."""
+
+    rows: list[Row]
+    boxes: bool = False
+
+
+class _Numbers(NamedTuple):
+    """All numbers of a file: row i is ``values[starts[i]:starts[i + 1]]``, on line ``lines[i]``."""
+
+    values: Floats
+    starts: NDArray[np.intp]
+    lines: list[int]
+
+
+def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Rows:
+    """The rows of a label file that can be used; what is wrong with the others is said."""
+    numbers = _plain(data)
+    if numbers is None:
+        numbers = _any(data, names, say)
+    if not len(numbers.lines):
+        return Rows([])
+    counts = np.diff(numbers.starts) - extras.values
+    boxes = not (counts > 6).any() and bool((counts == 5).any())
+    kept = _of_length(counts, numbers, extras, say, boxes=boxes)
+    kept &= _finite(numbers, say)
+    kept &= _classes(numbers, names, say)
+    if extras.values:
+        kept &= _extras(numbers, extras, say)
+    rows = _rows(numbers, extras, kept)
+    if boxes or _leaves(numbers, extras):
+        rows = [row for row in rows if _inside(row, say, boxes=boxes)]
+    _note_twice(rows, say)
+    return Rows(rows if boxes else _padded(rows, say), boxes)
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _plain(data: bytes) -> _Numbers | None:
+    """The fast way, for rows of JSON's numbers with one space between; None where the file has anything else."""
+    body = data.strip(b"\n")
+    if b"\r" in body:
+        body = body.replace(b"\r\n", b"\n")
+    if body.translate(None, _PLAIN):
+        return None
+    if not body:
+        return _Numbers(np.empty(0), np.zeros(1, np.intp), [])
+    try:
+        values = np.array(orjson.loads(b"[" + body.replace(b"\n", b",").replace(b" ", b",") + b"]"), np.float64)
+    except (orjson.JSONDecodeError, OverflowError):
+        return None
+    counts = [line.count(b" ") + 1 for line in body.split(b"\n")]
+    first = 1 + len(data) - len(data.lstrip(b"\n"))
+    return _Numbers(values, np.cumsum([0, *counts], dtype=np.intp), list(range(first, first + len(counts))))
+
+
+def _any(data: bytes, names: Mapping[int, str], say: Say) -> _Numbers:
+    """Whatever the trainer's own way of reading takes: any space between, any form of number, a byte order mark."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fix = "save it as UTF-8"
+        say("yolo-row-text", Weight.ERROR, line, f"the file is not UTF-8, so that {_REJECTED}", fix)
+        text = ""
+    values: list[float] = []
+    starts, lines = [0], []
+    for line, row in enumerate(text.replace("\r\n", "\n").splitlines(), 1):
+        tokens = row.split()
+        try:
+            found = list(map(float, tokens))
+        except ValueError:
+            say("yolo-row-text", Weight.ERROR, line, *_wrong_text(tokens, names))
+            continue
+        if tokens:
+            values += found
+            starts.append(len(values))
+            lines.append(line)
+    return _Numbers(np.array(values, np.float64), np.array(starts, np.intp), lines)
+
+
+def _wrong_text(tokens: list[str], names: Mapping[int, str]) -> tuple[str, str]:
+    """What is wrong with a row that holds more than numbers, and the remedy."""
+    bad = next(token for token in tokens if not _is_number(token))
+    shown = bad if len(bad) <= 40 else bad[:40] + "..."
+    if bad.startswith(("#", "//")):
+        return f"this is a comment, which label files do not have: {_REJECTED}", "remove it"
+    if re.search(r"\d[,;]", bad):
+        return f"{shown!r} is no number: {_REJECTED}", "put spaces between the numbers, and a point in them"
+    number = (
+        next((n for n, name in names.items() if bad == name.split(maxsplit=1)[0]), None) if bad == tokens[0] else None
+    )
+    if number is not None:
+        return f"{shown!r} is the name of a class, not its number: {_REJECTED}", f"write {number} in its place"
+    return f"{shown!r} is no number: {_REJECTED}", "write a class number and coordinates, with spaces between"
+
+
+def _is_number(token: str) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True
+
+
+# --- which rows can be used -------------------------------------------------------------------------------------------
+
+Chosen = NDArray[np.bool_]
+
+
+def _of_length(counts: NDArray[np.intp], numbers: _Numbers, extras: Extras, say: Say, *, boxes: bool) -> Chosen:
+    """Rows of a class and whole points. In a file of outlines the trainer takes one of a single point, but no box."""
+    fine: Chosen = counts == 5 if boxes else (counts % 2 == 1) & (counts >= 3) & (counts != 5)
+    if not boxes and not (counts > 6).any():
+        fine = np.zeros(len(counts), np.bool_)
+    if fine.all():
+        return fine
+    scored = _looks_scored(numbers, extras)
+    for index in np.flatnonzero(~fine).tolist():
+        code, text, fix = _wrong_length(int(counts[index]), extras, boxes=boxes)
+        say(code, Weight.ERROR, numbers.lines[index], text, scored if code == "yolo-row-odd" and scored else fix)
+    return fine
+
+
+def _wrong_length(count: int, extras: Extras, *, boxes: bool) -> tuple[str, str, str]:
+    """Code, sentence and remedy for a row of ``count`` values, those behind the coordinates left out."""
+    values = f"{max(count - 1, 0)} coordinates" if count != 2 else "1 coordinate"
+    behind = f" before {_behind(extras)}" if extras.values else ""
+    if count == 5:
+        text = f"this row is a box, among outlines: {_REJECTED}"
+        return "yolo-row-box", text, "outline the object, or remove the row"
+    if count > 1 and count % 2 == 0:
+        text = f"{values}{behind} are no pairs of x and y: {_REJECTED}"
+        return "yolo-row-odd", text, "correct the row, or remove it"
+    if boxes:
+        text = f"{values}{behind} among boxes of 4: {_REJECTED}"
+        return "yolo-row-count", text, "write centre, width and height"
+    text = f"{values}{behind} are too few for an outline: {_REJECTED}"
+    return "yolo-row-count", text, "write 3 points or more, or remove the row"
+
+
+def _behind(extras: Extras) -> str:
+    names = [name for name, there in (("score", extras.scores), ("track", extras.tracks)) if there]
+    return " and ".join(names)
+
+
+def _looks_scored(numbers: _Numbers, extras: Extras) -> str:
+    """The option that would fit a file all of whose rows have one value too many."""
+    counts = np.diff(numbers.starts)
+    if extras.values or (counts % 2).any() or (counts < 6).any():
+        return ""
+    last = numbers.values[numbers.starts[1:] - 1]
+    if ((last >= 0) & (last <= 1)).all():
+        return "if the last value of each row is its score, say so: --from-scores true"
+    if ((last >= 0) & (last % 1 == 0)).all():
+        return "if the last value of each row is its track, say so: --from-tracks true"
+    return ""
+
+
+def _finite(numbers: _Numbers, say: Say) -> Chosen:
+    finite = np.isfinite(numbers.values)
+    if finite.all():
+        return np.ones(len(numbers.lines), np.bool_)
+    fine: Chosen = np.logical_and.reduceat(finite, numbers.starts[:-1])
+    for index in np.flatnonzero(~fine).tolist():
+        text = f"a value is not finite (nan or inf): {_REJECTED}"
+        say("yolo-row-finite", Weight.ERROR, numbers.lines[index], text, "correct the row, or remove it")
+    return fine
+
+
+def _classes(numbers: _Numbers, names: Mapping[int, str], say: Say) -> Chosen:
+    classes = numbers.values[numbers.starts[:-1]]
+    fine = np.array([number in names for number in classes.tolist()], np.bool_)
+    for index in np.flatnonzero(~fine & np.isfinite(classes)).tolist():
+        say("yolo-row-class", Weight.ERROR, numbers.lines[index], *_wrong_class(float(classes[index]), names))
+    return fine
+
+
+def _wrong_class(number: float, names: Mapping[int, str]) -> tuple[str, str]:
+    if number < 0:
+        return f"the class {number:g} is negative: {_REJECTED}", "write the class's number, from 0"
+    if number % 1:
+        return f"the class {number:g} is no whole number: {_REJECTED}", "each row begins with its class's number"
+    last = max(names, default=-1)
+    return f"the class {number:.0f} has no name, for the names end at {last}: {_REJECTED}", "add its name to the names"
+
+
+def _extras(numbers: _Numbers, extras: Extras, say: Say) -> Chosen:
+    fine = np.ones(len(numbers.lines), np.bool_)
+    ends = numbers.starts[1:]
+    if extras.scores:
+        scores = numbers.values[ends - extras.values]
+        for index in np.flatnonzero(~((scores >= 0) & (scores <= 1))).tolist():
+            text = f"the score {scores[index]:g} is not between 0 and 1"
+            fix = "does each row end with its score? If not, leave out --from-scores"
+            say("yolo-row-score", Weight.ERROR, numbers.lines[index], text, fix)
+            fine[index] = False
+    if extras.tracks:
+        tracks = numbers.values[ends - 1]
+        for index in np.flatnonzero(~((tracks >= 0) & (tracks % 1 == 0) & (tracks < 2**53))).tolist():
+            text = f"the track {tracks[index]:g} is no whole number"
+            fix = "does each row end with its track? If not, leave out --from-tracks"
+            say("yolo-row-track", Weight.ERROR, numbers.lines[index], text, fix)
+            fine[index] = False
+    return fine
+
+
+def _rows(numbers: _Numbers, extras: Extras, kept: Chosen) -> list[Row]:
+    values, starts, lines = numbers.values, numbers.starts.tolist(), numbers.lines
+    rows = []
+    for index in np.flatnonzero(kept).tolist():
+        start, end = starts[index], starts[index + 1]
+        points = values[start + 1 : end - extras.values].reshape(-1, 2)
+        score = float(values[end - extras.values]) if extras.scores else None
+        track = int(values[end - 1]) if extras.tracks else None
+        rows.append(Row(lines[index], int(values[start]), points, score, track))
+    return rows
+
+
+def _leaves(numbers: _Numbers, extras: Extras) -> bool:
+    """Whether any coordinate of the file lies outside 0..1."""
+    coordinates = numbers.values.copy()
+    coordinates[numbers.starts[:-1]] = 0
+    for behind in range(extras.values):
+        coordinates[numbers.starts[1:] - 1 - behind] = 0
+    return bool(((coordinates > 1) | (coordinates < 0)).any())
+
+
+def _inside(row: Row, say: Say, *, boxes: bool) -> bool:
+    """Whether the trainer takes the row: centre and size of its box lie within 1 % of 0..1, in float32."""
+    points = row.points.astype(np.float32)
+    low, high = points.min(axis=0), points.max(axis=0)
+    box = points.ravel() if boxes else np.concatenate([(low + high) / 2, high - low])
+    if (box <= HIGHEST).all() and (box >= LOWEST).all() and not (boxes and (box[2:] < 0).any()):
+        return True
+    far = row.points.max() if (box > HIGHEST).any() else row.points.min()
+    text = f"coordinates such as {far:g} lie outside the picture (0 to 1): {_REJECTED}"
+    fix = "divide them by the picture's width and height" if far > 2 else "correct the row, or remove it"
+    say("yolo-row-range", Weight.ERROR, row.line, text, fix)
+    return False
+
+
+def _note_twice(rows: list[Row], say: Say) -> None:
+    """Rows are the same where they are in float32, as the trainer has it."""
+    first: dict[tuple[int, bytes], int] = {}
+    for row in rows:
+        line = first.setdefault((row.number, row.points.astype(np.float32).tobytes()), row.line)
+        if line != row.line:
+            text = f"this row is the same as that of line {line}: the trainer drops it; it is read here"
+            say("yolo-row-twice", Weight.WARNING, row.line, text, "remove it, if a prediction was saved twice")
+
+
+def _padded(rows: list[Row], say: Say) -> list[Row]:
+    """A row of one point is one pixel; a ring has three."""
+    for index, row in enumerate(rows):
+        if len(row.points) < 3:
+            text = "an outline of one point: it is one pixel, for the trainer as well"
+            say("yolo-row-point", Weight.WARNING, row.line, text, "remove the row, if it is a mistake")
+            rows[index] = row._replace(points=np.repeat(row.points, 3, axis=0)[:3])
+    return rows

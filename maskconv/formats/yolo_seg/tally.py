@@ -1,0 +1,86 @@
+"""What only the whole of a source shows: counted while it is walked through, said at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from maskconv.finding import Finding, Note, Weight
+from maskconv.formats.yolo_seg.tree import Tree
+from maskconv.formats.yolo_seg.walk import Pair
+from maskconv.model import AnnotatedImage, Box
+
+__all__ = ["Tally"]
+
+
+@dataclass
+class Some:
+    """How many, and the first."""
+
+    number: int = 0
+    first: str = ""
+
+    def add(self, name: str) -> None:
+        self.number += 1
+        self.first = self.first or name
+
+    def of(self, noun: str) -> str:
+        return f"{self.number:,} {noun}{'s' if self.number != 1 else ''}, such as {self.first},"
+
+
+@dataclass
+class Tally:
+    """Pictures without labels, labels without pictures, listed pictures that are not there, pictures of two splits;
+    where a source is checked also classes, and files of boxes and of outlines."""
+
+    unlabelled: Some = field(default_factory=Some)
+    alone: Some = field(default_factory=Some)
+    missing: Some = field(default_factory=Some)
+    several: Some = field(default_factory=Some)
+    boxes: Some = field(default_factory=Some)
+    outlines: Some = field(default_factory=Some)
+    names: Mapping[int, str] = field(default_factory=dict)
+    classes: Counter[str] = field(default_factory=Counter)
+
+    def again(self, pair: Pair) -> None:
+        self.several.add(pair.picture)
+
+    def count(self, label: str, image: AnnotatedImage, names: Mapping[int, str]) -> None:
+        self.names = names
+        self.classes.update(a.label for a in image.annotations)
+        if image.annotations:
+            (self.boxes if isinstance(image.annotations[0].shape, Box) else self.outlines).add(label)
+
+    def note(self, tree: Tree, note: Note, *, checking: bool) -> None:
+        where = tree.where("")
+        if self.alone.number:
+            text = f"{self.alone.of('label file')} without a picture: the size is not known, and they cannot be read"
+            fix = "name the pictures' folder (--from-images), or their size (--from-size 1920x1080)"
+            note(Finding("yolo-labels-alone", Weight.ERROR, text, where, self.alone.number, "images", fix))
+        if self.missing.number:
+            text = f"{self.missing.of('listed picture')} are not there"
+            fix = "correct the list, or --from-images"
+            note(Finding("yolo-list-missing", Weight.ERROR, text, where, self.missing.number, "images", fix))
+        if self.unlabelled.number:
+            text = f"{self.unlabelled.of('picture')} without a label file: taken as without annotations, as the trainer does"
+            fix = "if they should have some, look for their label files"
+            note(Finding("yolo-unlabelled", Weight.INFO, text, where, self.unlabelled.number, "images", fix))
+        if self.several.number:
+            text = f"{self.several.of('picture')} in several splits or lists; each is read once, where it comes first"
+            fix = "keep each picture in one split: what a model trained on cannot test it"
+            note(Finding("yolo-split-several", Weight.WARNING, text, where, self.several.number, "images", fix))
+        if checking:
+            self._note_checked(tree, note)
+
+    def _note_checked(self, tree: Tree, note: Note) -> None:
+        where = tree.where("")
+        if self.boxes.number and self.outlines.number:
+            text = f"{self.boxes.of('label file')} hold boxes, others outlines: the trainer then ignores all outlines"
+            fix = "outline those objects, or remove these files' rows"
+            note(Finding("yolo-boxes-mixed", Weight.ERROR, text, where, self.boxes.number, "images", fix))
+        unused = [name for name in dict.fromkeys(self.names.values()) if name not in self.classes]
+        if unused:
+            some = ", ".join(unused[:5]) + (", ..." if len(unused) > 5 else "")
+            text, fix = f"no label of {len(unused)} class{'es' if len(unused) > 1 else ''}: {some}", "nothing to do"
+            note(Finding("yolo-class-unused", Weight.INFO, text, where, len(unused), "labels", fix))
