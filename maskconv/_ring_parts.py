@@ -27,7 +27,8 @@ def fill_holes(mask: Mask) -> Mask:
     cv2.fillPoly(full, outlines, 1)
     starts, lengths = runs.from_bitmap(full)
     rows, columns = np.divmod(starts, np.int32(crop.shape[1]))
-    return _mask(mask, ((rows + np.int32(y)) * np.int32(mask.width) + (columns + np.int32(x)), lengths))
+    starts = np.asarray((rows + np.int32(y)) * np.int32(mask.width) + (columns + np.int32(x)), np.int32)
+    return _mask(mask, (starts, lengths))
 
 
 def split_parts(mask: Mask) -> tuple[Mask, ...]:
