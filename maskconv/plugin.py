@@ -13,6 +13,7 @@ from maskconv.model import AnnotatedImage, Annotation, Feature, LabelMap
 from maskconv.options import Options as AnyOptions
 
 if TYPE_CHECKING:
+    from maskconv.against import Expected
     from maskconv.stage import Stage
 
 __all__ = [
@@ -202,6 +203,9 @@ class Writer(ABC, Generic[P]):
         """Indexes and label maps, after the last image."""
         del note
 
+    def foresee(self, image: AnnotatedImage, plan: P, note: Note) -> None:
+        """What the platform will change of an image by itself, once it has this target: only looked at by a check."""
+
     def next_steps(self) -> tuple[str, ...]:
         """Sentences for the end of a run: what the platform does with this target, and how to bring it there."""
         return ()
@@ -228,7 +232,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Format:
-    """One format: its names, how it is recognised, and its reader, writer or check."""
+    """One format: its names, how it is recognised, and its reader, writer or check.
+
+    ``expects`` tells what a task, ontology or project of its platform expects, or None where a path is none.
+    """
 
     name: str
     title: str
@@ -237,6 +244,7 @@ class Format:
     reader: type[Reader[Any, Any]] | None = None
     writer: type[Writer[Any]] | None = None
     check: Callable[[Probe, Note], None] | None = None
+    expects: Callable[[Probe], Expected | None] | None = None
 
 
 class Loss(NamedTuple):

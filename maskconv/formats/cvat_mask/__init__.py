@@ -5,6 +5,7 @@ Also genuine Pascal VOC segmentation sets, and what other tools write in that la
 
 from maskconv.formats.cvat_mask.layout import CLASS_FOLDERS, OBJECT_FOLDERS
 from maskconv.formats.cvat_mask.read import CvatMaskReader
+from maskconv.formats.cvat_mask.task import expects
 from maskconv.formats.cvat_mask.write import CvatMaskWriter
 from maskconv.plugin import Format, Probe
 
@@ -27,4 +28,5 @@ FORMAT = Format(
     sniff=sniff,
     reader=CvatMaskReader,
     writer=CvatMaskWriter,
+    expects=expects,
 )

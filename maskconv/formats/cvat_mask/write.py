@@ -17,6 +17,7 @@ from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.cvat_mask.layout import DEFAULT_SUBSET
 from maskconv.formats.cvat_mask.paint import MOST_INSTANCES, Seen, numbered, paint
 from maskconv.formats.cvat_mask.read import parsed
+from maskconv.formats.cvat_mask.upload import foresee
 from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Color, Feature, Label, LabelMap
 from maskconv.options import Options
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
@@ -118,6 +119,10 @@ class CvatMaskWriter(Writer[Plan]):
                     return
         text = f"there is no picture of this name in {self.options.images}; none is included"
         note(Finding("cvat-picture-missing", Weight.WARNING, text, unit="images", fix="check --to-images"))
+
+    def foresee(self, image: AnnotatedImage, plan: Plan, note: Note) -> None:
+        del plan
+        foresee(image, note)
 
     def begin(self, stage: Stage, plan: Plan) -> None:
         self._stage, self._plan = stage, plan
