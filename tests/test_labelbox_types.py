@@ -17,7 +17,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from places import REAL_DATA, real_data
+from places import REAL_DATA, ROOT, real_data
 from strategies import bitmaps, images
 from test_png import write as make_png
 
@@ -899,6 +899,16 @@ def test_what_cannot_be_converted():
         to_label(AnnotatedImage(name="a", annotations=[rotated]))
     with pytest.raises(DataError, match="the label's data has no key"):
         from_label(Label(data=MaskData(arr=PICTURE)))
+
+
+def test_the_pages_examples_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "coming-from-labelbox.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    names = {}
+    for example in examples:
+        exec(compile(example, "docs/coming-from-labelbox.md", "exec"), names)
+    assert len(examples) == 3
 
 
 # --- imports ----------------------------------------------------------------------------------------------------------

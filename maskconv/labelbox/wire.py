@@ -20,8 +20,8 @@ def to_wire(one: ClassificationAnnotation) -> dict[str, Any]:
     """The JSON object; what it has no place for is not in it (see `survives`)."""
     answer = one.value.answer
     if isinstance(answer, str):
-        return _told(one) | _told(one.value) | {"answer": answer}
-    return _told(one) | {"answer": [_answer(a) for a in answer] if isinstance(answer, list) else _answer(answer)}
+        return _facts_of(one) | _facts_of(one.value) | {"answer": answer}
+    return _facts_of(one) | {"answer": [_answer(a) for a in answer] if isinstance(answer, list) else _answer(answer)}
 
 
 def survives(one: ClassificationAnnotation) -> bool:
@@ -30,7 +30,7 @@ def survives(one: ClassificationAnnotation) -> bool:
     return again is not None and again.model_dump() == one.model_dump()
 
 
-def _told(one: Any) -> dict[str, Any]:
+def _facts_of(one: Any) -> dict[str, Any]:
     """The facts that are given, by their names in JSON."""
     found = {key: getattr(one, field, None) for key, field in _FACTS.items()}
     if found["customMetrics"] is not None:
@@ -40,7 +40,7 @@ def _told(one: Any) -> dict[str, Any]:
 
 def _answer(one: ClassificationAnswer) -> dict[str, Any]:
     inner = {} if one.classifications is None else {"classifications": [to_wire(c) for c in one.classifications]}
-    return _told(one) | inner
+    return _facts_of(one) | inner
 
 
 def from_wire(wire: Any) -> ClassificationAnnotation | None:

@@ -62,7 +62,7 @@ def draw_shape(types, dice):
         return one.draw(canvas=canvas, color=paint, **options)
     if way == 1:
         return one.draw(canvas=np.ascontiguousarray(canvas[:, :, 0]), color=paint, **options)
-    if way == 2:
+    if way == 2 and min(height, width) > 2:  # OpenCV refuses odd strides of smaller ones
         return one.draw(canvas=canvas[::-1, ::2], color=paint, **options)
     return one.draw(height, width, color=paint, **options)
 
