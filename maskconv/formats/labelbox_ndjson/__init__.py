@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskconv.formats.labelbox_ndjson.ontology import expects
 from maskconv.formats.labelbox_ndjson.read import LabelboxReader
 from maskconv.formats.labelbox_ndjson.write import LabelboxWriter
 from maskconv.plugin import Format, Probe
@@ -21,4 +22,5 @@ FORMAT = Format(
     sniff=_sniff,
     reader=LabelboxReader,
     writer=LabelboxWriter,
+    expects=expects,
 )

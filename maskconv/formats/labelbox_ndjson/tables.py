@@ -13,12 +13,13 @@ from maskconv.errors import OptionError
 from maskconv.finding import Where
 from maskconv.options import nearest
 
-__all__ = ["Schemas", "Table", "bad", "load", "read", "schemas"]
+__all__ = ["MASK_TOOLS", "Schemas", "Table", "bad", "load", "read", "schemas"]
 
 Table = Path | dict[str, Any]
 _MAX = 2**28
+MASK_TOOLS = frozenset({"raster-segmentation", "superpixel", "segmentation", "mask"})
 _TOOLS = {
-    "mask": frozenset({"raster-segmentation", "superpixel", "segmentation", "mask"}),
+    "mask": MASK_TOOLS,
     "polygon": frozenset({"polygon"}),
     "bbox": frozenset({"rectangle", "bounding-box", "bbox"}),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from maskconv.formats.yolo_seg.expects import expects
 from maskconv.formats.yolo_seg.read import YoloSegReader
 from maskconv.formats.yolo_seg.sniff import sniff
 from maskconv.formats.yolo_seg.write import YoloSegWriter
@@ -16,4 +17,5 @@ FORMAT = Format(
     sniff=sniff,
     reader=YoloSegReader,
     writer=YoloSegWriter,
+    expects=expects,
 )
