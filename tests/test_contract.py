@@ -42,7 +42,7 @@ def _pictures(self: FormatContract, tmp_path_factory: pytest.TempPathFactory, mo
     monkeypatch.setattr(type(self), "write_options", {**self.write_options, "images": folder})
 
 
-PICTURE = png.encode_gray(RunMap(24, 16, np.array([0], np.int32), np.array([200], np.uint8)))
+PICTURE = png.encode_gray(RunMap(24, 16, np.arange(0, 24 * 16, 24, np.int32), np.full(16, 200, np.uint16)))
 PICTURED: dict[str, Any] = {"pictures": pytest.fixture(autouse=True)(_pictures)}
 # The ways a format is written that are worth a run of their own; every format has at least one.
 WAYS: dict[str, list[dict[str, Any]]] = {
@@ -51,6 +51,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
         PICTURED,
         PICTURED | {"write_options": {"background": "transparent", "crop": "box", "margin": 2}},
     ],
+    "labelbox-export": [{}],
     "labelbox-ndjson": [
         LABELBOX,
         LABELBOX | {"write_options": {"masks": "files"}},

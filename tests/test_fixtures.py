@@ -26,7 +26,7 @@ def test_content(path: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_some() -> None:
-    assert {path.parent.name for path in INPUTS} == {"cvat-mask", "labelbox-ndjson", "yolo-seg"}
+    assert {path.parent.name for path in INPUTS} == {"cvat-mask", "labelbox-export", "labelbox-ndjson", "yolo-seg"}
 
 
 def test_the_script_makes_them(tmp_path: Path) -> None:
