@@ -88,6 +88,17 @@ DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show Pyt
 FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's format, where its content does not say it.")
 
 
+FETCHING = (
+    click.option("--fetch", is_flag=True, help="Fetch masks that are on other machines: http(s), s3, gs, az."),
+    click.option("--cache", metavar="DIR", help="Keep fetched masks in DIR: a second run fetches none again."),
+    click.option(
+        "--allow-host",
+        "allow_hosts",
+        metavar="HOST",
+        multiple=True,
+        help="A host that may be asked though its address is private. May be given several times.",
+    ),
+)
 TO = click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
 CONVERTING = (
     click.option(
@@ -124,6 +135,13 @@ CONVERTING = (
 )
 
 
+def fetching(function: Any) -> Any:
+    """The options of a command that reads."""
+    for option in reversed(FETCHING):
+        function = option(function)
+    return function
+
+
 def converting(*ends: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The options of a command that converts, after those of its ends."""
 
@@ -137,7 +155,7 @@ def converting(*ends: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @cli.command(epilog=EPILOG)
 @click.argument("paths", nargs=-1, metavar="SOURCE... TARGET")
-@converting(FROM, TO)
+@converting(FROM, TO, *FETCHING)
 @click.pass_obj
 def convert(terminal: Terminal, /, **options: Any) -> None:
     """Convert a data set, or several into one.
@@ -168,7 +186,7 @@ def predict(terminal: Terminal, /, **options: Any) -> None:
     cls=FormatCommand, epilog="The source's format has options of its own, --from-X VALUE: see maskconv formats NAME."
 )
 @click.argument("paths", nargs=-1, metavar="SOURCE... FOLDER")
-@converting(FROM)
+@converting(FROM, *FETCHING)
 @click.pass_obj
 def isolate(terminal: Terminal, /, **options: Any) -> None:
     """Cut every object out of its picture.
@@ -246,11 +264,12 @@ def _close(
 @cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
 @click.argument("path")
 @FROM
+@fetching
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @JSON
 @DEBUG
 @click.pass_obj
-def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool) -> None:
+def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool, **access: Any) -> None:
     """Check a data set or a label map.
 
     PATH is of any format that maskconv reads or checks. Every problem is shown with its file, its line and what to do.
@@ -259,7 +278,7 @@ def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: boo
     from maskconv import driver, face
 
     with terminal.progress(path):
-        report = driver.check(path, from_, terminal.given["from"])
+        report = driver.check(path, from_, terminal.given["from"], **access)
     bad = ("error", "data", "warning") if strict else ("error", "data")
     ok = not any(tally.weight in bad for tally in report.heaviest)
     if terminal.json:
@@ -275,10 +294,11 @@ def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: boo
 @cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
 @click.argument("path")
 @FROM
+@fetching
 @JSON
 @DEBUG
 @click.pass_obj
-def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
+def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> None:
     """Say what a data set is and holds.
 
     Shown are PATH's format, its images and their sizes, its labels and their instances. All of it is read.
@@ -286,7 +306,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None) -> None:
     from maskconv import driver, face
 
     with terminal.progress(path):
-        facts = driver.info(path, format=from_, **terminal.given["from"])
+        facts = driver.info(path, format=from_, **access, **terminal.given["from"])
     if terminal.json:
         terminal.document({"ok": True, **facts, "error": None})
         return

@@ -93,7 +93,7 @@ def convert(
     kept = None if only is None else frozenset(only)
     change = Change(label_rules(labels), kept, check_template(name or ""))
     result, paths = Report() if report is None else report, expand(source, from_)
-    access = Access(fetch, None if cache is None else Path(cache), frozenset(allow_hosts))
+    access = _access(cache, allow_hosts, fetch=fetch)
     if resume and any(str(path) == "-" for path in paths):
         raise UsageError("standard input cannot be read again, so a run over it cannot be resumed")
     with open_all(paths, from_, read or {}, change, result, access) as (sources, known):
@@ -109,6 +109,14 @@ def convert(
                 each.reader.close()
             sink.end(on_loss, on_error)
     return result
+
+
+def _access(cache: PathLike | None, allow_hosts: Iterable[str], *, fetch: bool) -> Access:
+    """Raises UsageError where hosts or a cache are named and nothing is fetched."""
+    hosts = frozenset([allow_hosts] if isinstance(allow_hosts, str) else allow_hosts)
+    if not fetch and (cache is not None or hosts):
+        raise UsageError("--cache and --allow-host are for masks that are fetched", fix="add --fetch")
+    return Access(fetch, None if cache is None else Path(cache), hosts)
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -208,6 +216,8 @@ def _run(
     feed = pool.batches(tasks)
     if any(source.reader.pinned for source in sources):  # never fork beside a model; one unit is a batch of its own
         feed, workers = pool.batches(_decoded(tasks, sources), 1), "threads"
+    if any(source.reader.access.fetch for source in sources):  # connections and their bounds are one process's
+        workers = "threads"
     for results in pool.ordered(work, feed, jobs, workers):
         for number, result in results:
             sink.take(result, stop_at_error=stop_at_error, source=names[number])
@@ -249,10 +259,21 @@ class ImageReader:
 
 
 @contextmanager
-def open_reader(source: PathLike, *, format: str | None = None, **options: Any) -> Iterator[ImageReader]:  # noqa: A002
-    """Read a source image by image; ``options`` are the format's. Raises UsageError and SourceError."""
+def open_reader(
+    source: PathLike,
+    *,
+    format: str | None = None,  # noqa: A002
+    fetch: bool = False,
+    cache: PathLike | None = None,
+    allow_hosts: Iterable[str] = (),
+    **options: Any,
+) -> Iterator[ImageReader]:
+    """Read a source image by image; ``options`` are the format's, the others those of `convert`.
+
+    Raises UsageError and SourceError.
+    """
     report = Report()
-    with reading(source, format, options, report) as reader:
+    with reading(source, format, options, report, _access(cache, allow_hosts, fetch=fetch)) as reader:
         yield ImageReader(reader, report)
 
 
@@ -292,15 +313,32 @@ def open_writer(
         sink.end("warn", "skip")
 
 
-def validate(path: PathLike, *, format: str | None = None, **options: Any) -> list[Finding]:  # noqa: A002
+def validate(
+    path: PathLike,
+    *,
+    format: str | None = None,  # noqa: A002
+    fetch: bool = False,
+    cache: PathLike | None = None,
+    allow_hosts: Iterable[str] = (),
+    **options: Any,
+) -> list[Finding]:
     """Everything that is wrong or suspicious in a source: a list of Finding, heaviest first (20 examples a code).
 
-    Raises UsageError and SourceError where there is nothing to look at.
+    ``options`` are the format's, the others those of `convert`. Raises UsageError and SourceError where there is nothing
+    to look at.
     """
-    return check(path, format, options).findings
+    return check(path, format, options, fetch=fetch, cache=cache, allow_hosts=allow_hosts).findings
 
 
-def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Report:  # noqa: A002
+def check(
+    path: PathLike,
+    format: str | None,  # noqa: A002
+    options: Mapping[str, Any],
+    *,
+    fetch: bool = False,
+    cache: PathLike | None = None,
+    allow_hosts: Iterable[str] = (),
+) -> Report:
     """What `validate` found, with counters."""
     report = Report()
     with spooled(path, report) as place:
@@ -310,7 +348,8 @@ def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Rep
             (fmt.reader.Options if fmt.reader else Options).parse(options, fmt.name, "read")
             fmt.check(registry.probe(place), report.add)
             return report
-        with reading(place, fmt.name, options, report) as reader:
+        access = _access(cache, allow_hosts, fetch=fetch)
+        with reading(place, fmt.name, options, report, access) as reader:
             reader.checking = True
             try:
                 ImageReader(reader, report).check()
@@ -319,8 +358,16 @@ def check(path: PathLike, format: str | None, options: Mapping[str, Any]) -> Rep
     return report
 
 
-def info(path: PathLike, *, format: str | None = None, **options: Any) -> dict[str, Any]:  # noqa: A002
-    """What a source is and holds: format, labels with their instances, images, sizes. Reads all of it."""
+def info(
+    path: PathLike,
+    *,
+    format: str | None = None,  # noqa: A002
+    **options: Any,
+) -> dict[str, Any]:
+    """What a source is and holds: format, labels with their instances, images, sizes. Reads all of it.
+
+    ``options`` are the format's, and ``fetch``, ``cache`` and ``allow_hosts`` of `convert`.
+    """
     with spooled(path, Report()) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
         with open_reader(place, format=fmt.name, **options) as images:

@@ -35,6 +35,7 @@ NO_ACCESS = Access()
 _MAX = 8192
 AHEAD = 32  # units whose masks are being fetched before they are decoded
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_COMMON = re.compile(r"(?:(?:mask|index|[0-9]+)(?:/|$))+")
 _SERVE = "name the folder that holds the masks with --from-mask-dir"
 U = TypeVar("U")
 
@@ -87,10 +88,10 @@ class MaskFiles:
         return is_remote(uri) and not served
 
     def require(self, count: int, first: str, where: Where) -> None:
-        """Raises SourceError where ``count`` masks, of which this is the first, must be fetched and may not be."""
+        """Raises SourceError where ``count`` instances have masks, ``first`` of all, that may not be fetched and must be."""
         if count and not self.access.fetch:
-            masks = "a mask that is" if count == 1 else f"{count:,} masks that are"
-            text = f"names {masks} on other machines ({shown(first)}), and nothing is fetched unless you say so"
+            whose = "1 instance has its mask" if count == 1 else f"{count:,} instances have their masks"
+            text = f"{whose} on other machines ({shown(first)}), and nothing is fetched unless you say so"
             raise SourceError(text, where=where, code=REMOTE, fix=f"fetch with --fetch, or download them and {_SERVE}")
 
     def ahead(self, units: Iterable[U], uris: Callable[[U], Iterable[str]]) -> Iterator[U]:
@@ -215,10 +216,13 @@ def _opened(folder: Path | str | None) -> Store | None:
 
 
 def _tails(uri: str) -> list[str]:
-    """The ends of an address' path, longest first: a/b/c.png, b/c.png, c.png; with and without .png."""
+    """The ends of an address' path, longest first: a/b/c.png, b/c.png, c.png; with and without .png.
+
+    Not those that are the same for many masks, such as ``index/1/mask``.
+    """
     path = unquote(urlsplit(uri).path if _SCHEME.match(uri) else uri).replace("\\", "/")
     parts = [part for part in path.split("/") if part and not unsafe(part)]
-    tails = ["/".join(parts[i:]) for i in range(len(parts))]
+    tails = ["/".join(parts[i:]) for i in range(len(parts)) if not _COMMON.fullmatch("/".join(parts[i:]))]
     return [name for tail in tails for name in ((tail,) if _is_picture(tail) else (tail, f"{tail}.png"))]
 
 

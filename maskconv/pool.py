@@ -92,8 +92,8 @@ def _over_threads(work: Callable[[A], B], items: Iterable[A], jobs: int) -> Iter
 
 
 def _can_fork() -> bool:
-    """Forking is safe on Linux, and where no library has threads of its own running (a loaded GPU model has)."""
-    return sys.platform.startswith("linux") and "torch" not in sys.modules and "onnxruntime" not in sys.modules
+    """Forking is safe on Linux, and where no library has threads of its own running, as models and object stores have."""
+    return sys.platform.startswith("linux") and not {"torch", "onnxruntime", "obstore"} & set(sys.modules)
 
 
 def _context() -> BaseContext:

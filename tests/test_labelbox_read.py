@@ -397,16 +397,29 @@ def test_nothing_outside_is_read(tmp_path, address):
 def test_missing_composites_are_one_error_each(tmp_path):
     path = write(
         tmp_path,
-        *(record(mask=uri("https://x/a.png?token=SECRET", c)) for c in (RED, GREEN, BLUE)),
+        *(record(mask=uri("a.png", c)) for c in (RED, GREEN, BLUE)),
         record(mask=uri("b.png")),
     )
     images, findings = read(path)
     assert images == []
     first, second = findings
-    assert (first.code, first.amount, first.unit, first.where.line) == ("mask-remote", 3, "instances", 1)
-    assert "nothing is fetched" in first.message and "--from-mask-dir" in first.fix and "SECRET" not in str(first)
+    assert (first.code, first.amount, first.unit, first.where.line) == ("mask-missing", 3, "instances", 1)
     assert (second.amount, second.where.line) == (1, 4) and "beside the source" in second.fix
     assert "holds no such file" in read(path, mask_dir=tmp_path)[1][0].message
+
+
+def test_masks_on_other_machines_end_the_run_at_once(tmp_path):
+    masks = (record(mask=uri("https://x/a.png?token=SECRET", c)) for c in (RED, GREEN, BLUE))
+    path = write(tmp_path, record(**BBOX), *masks)
+    with pytest.raises(SourceError) as caught:
+        read(path)
+    error = caught.value
+    assert error.code == "mask-remote" and error.where.line == 2
+    assert error.message.startswith("3 instances have their masks on other machines (https://x/a.png), and nothing")
+    assert "--fetch" in error.fix and "--from-mask-dir" in error.fix and "SECRET" not in str(error)
+    told = [finding for finding in validate(path) if finding.code == "mask-remote"]
+    assert [(finding.weight, finding.amount) for finding in told] == [(Weight.WARNING, 3)]  # no fault of the file
+    assert "SECRET" not in str(told)
 
 
 def test_folders_of_options_exist(tmp_path):
@@ -643,7 +656,7 @@ def test_flipped_bits_never_crash(folder):
 
 
 @real
-def test_labelbox_own_imports():
+def test_labelbox_own_imports(tmp_path):
     """(images, instances, records that are no segmentation, errors) of each file, counted by hand."""
     expected = {
         "image_import": (1, 2, 1, 1),
@@ -662,7 +675,7 @@ def test_labelbox_own_imports():
     }
     for path in sorted((DATA / "labelbox-ndjson-imports").glob("*.json")):
         assert registry.sniff(path) is FORMAT
-        images, findings = read(path)
+        images, findings = read(path, mask_dir=tmp_path)
         found = (
             len(images),
             sum(len(i.annotations) for i in images),
@@ -677,8 +690,8 @@ def test_labelbox_own_imports():
 def test_the_documents_own_format(tmp_path):
     path = DATA / "labelbox-oracle" / "seed_format.ndjson"
     assert registry.sniff(path) is FORMAT
-    (told,) = [f for f in read(path)[1] if f.weight is Weight.ERROR]
-    assert (told.code, told.amount) == ("mask-remote", 3)
+    with pytest.raises(SourceError, match="3 instances have their masks on other machines"):
+        read(path)
     assert {f.weight for f in validate(path)} == {Weight.WARNING}  # masks elsewhere are no fault of the file
     array = composite()
     array[array[:, :, 1] > 0] = 255
@@ -690,8 +703,8 @@ def test_the_documents_own_format(tmp_path):
 
 
 @real
-def test_import_all():
-    images, findings = read(DATA / "labelbox-oracle" / "import_all.ndjson")
+def test_import_all(tmp_path):
+    images, findings = read(DATA / "labelbox-oracle" / "import_all.ndjson", mask_dir=tmp_path)
     assert [(i.name, i.width, i.height) for i in images] == [
         ("img-0001", 2, 2),
         ("ckrb1sf1i1g7i0ybcdc6oc8ct", None, None),

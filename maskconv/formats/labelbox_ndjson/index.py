@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,18 @@ class Index:
     """The records of a file by data row, in order of first appearance.
 
     Building it notes everything that keeps a record from being assigned to a data row. ``labels`` are the segmentations'
-    names and schema ids in order of first appearance, ``unsized`` counts data rows that have shapes but no mask.
+    names and schema ids in order of first appearance, ``unsized`` counts data rows that have shapes but no mask,
+    ``elsewhere`` the records whose instanceURI is ``remote``; the first of these is kept with its line.
     """
 
-    def __init__(self, path: Path, note: Note) -> None:
+    def __init__(self, path: Path, note: Note, remote: Callable[[str], bool] | None = None) -> None:
         self.path = path
         self.rows: dict[Row, int] = {}
         self.labels: dict[tuple[str, str], None] = {}
         self.without_uuid = 0
+        self.elsewhere = 0
+        self.first_elsewhere = ("", 0)
+        self._remote = remote
         self._offsets, self._lengths = array("Q"), array("I")
         self._lines, self._numbers, self._owners = array("I"), array("I"), array("I")
         self._holds = bytearray()  # per data row: 1 it has shapes, 2 it has masks
@@ -73,6 +77,14 @@ class Index:
         if not kinds.foreign(record) and not GEOMETRY_KEYS.isdisjoint(record):
             self._holds[owner] |= 2 if "mask" in record else 1
             self._label(record)
+            if self._remote is not None and "mask" in record:
+                self._place_of(record["mask"], self._remote, place)
+
+    def _place_of(self, mask: Any, remote: Callable[[str], bool], place: Place) -> None:
+        uri = mask.get("instanceURI") if isinstance(mask, dict) else None
+        if isinstance(uri, str) and remote(uri):
+            self.first_elsewhere = self.first_elsewhere if self.elsewhere else (uri, place.line)
+            self.elsewhere += 1
 
     def _label(self, record: dict[str, Any]) -> None:
         for key in ("name", "schemaId"):

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from maskconv.formats.labelbox_ndjson.tables import Table
+from maskconv.maskfiles import MaskDir
 from maskconv.options import Options
 
 __all__ = ["ReadOptions", "WriteOptions"]
@@ -33,10 +34,10 @@ class ReadOptions(Options):
         description="names for records that have a dataRow.id: item -> data row id as a JSON file or a CSV of two columns, or "
         "an export of Labelbox (v2 NDJSON), which also names those that have a globalKey",
     )
-    mask_dir: Path | None = Field(
+    mask_dir: MaskDir | None = Field(
         default=None,
-        description="folder with the composite PNGs that instanceURI names, by the tail of its path or its last part "
-        "(default: relative addresses only, beside the file)",
+        description="folder (on this machine, a zip, or s3://, gs://, az:// with --fetch) with the composite PNGs that "
+        "instanceURI names, by the tail of its path or its last part (default: relative addresses only, beside the file)",
     )
     mask_uri: str | None = Field(
         default=None, description="prefix of instanceURI that stands for mask_dir: the rest is the path in it"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+
+import orjson
 
 from maskconv import pictures
 from maskconv.errors import DataError, OptionError, SourceError
@@ -80,7 +83,10 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             return os.read(self._file, place.length)
 
     def head(self, note: Note) -> LabelboxHead:
-        index = self._index = Index(self.source, note)
+        looked = None if self.checking or self.access.fetch else self.files.must_fetch
+        index = self._index = Index(self.source, note, looked)
+        first, line = index.first_elsewhere
+        self.files.require(index.elsewhere, first, Where(path=str(self.source), line=line))
         named = self._named(index, note)
         self._warn(index, note)
         labels = tuple(Label(name=name) for name in dict.fromkeys(named.values()))
@@ -112,6 +118,19 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         return Finding(code, weight, text, Where(path=str(self.source)), amount, unit, fix)
 
     def units(self, note: Note) -> Iterator[Unit]:
+        return self.files.ahead(self._units(note), self._addresses)
+
+    def _addresses(self, unit: Unit) -> Iterator[str]:
+        """The masks that a data row's records name."""
+        for place in unit.places:
+            with suppress(orjson.JSONDecodeError):
+                record = orjson.loads(self.read(place))
+                mask = record.get("mask")
+                uri = mask.get("instanceURI") if isinstance(mask, dict) else None
+                if isinstance(uri, str):
+                    yield uri
+
+    def _units(self, note: Note) -> Iterator[Unit]:
         index = self._index or Index(self.source, note)
         items = item_names(self.options.data_rows) if self.options.data_rows is not None else None
         seen: dict[str, Row] = {}
