@@ -121,7 +121,8 @@ class Comparison:
             )
         rest = len(self._wanted.items or ()) - self._hit
         if self._wanted.items is not None and rest > 0 and self._hit:
-            text = f"{_counted(rest, 'picture')} of {what} get no annotations from here"
+            gets = "gets" if rest == 1 else "get"
+            text = f"{_counted(rest, 'picture')} of {what} {gets} no annotations from here"
             yield Finding("against-unannotated", Weight.INFO, text, amount=rest, unit="images")
 
     def _common(self) -> list[tuple[_Way, int]]:

@@ -1,0 +1,185 @@
+"""Whether names, labels and tools fit what is there: CVAT's tasks, Labelbox' ontologies, data.yaml, other data sets."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from maskconv.against import Comparison, Expected, expected
+from maskconv.errors import FormatError, SourceError
+from maskconv.finding import Finding, Weight
+from maskconv.model import Annotation
+from maskconv.review import check
+from maskconv.samples import block, image
+from tests.places import FIXTURES, real_data
+
+TASK = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version><meta><task><id>7</id><name>street</name><size>3</size>
+<labels><label><name>car</name><color>#fa3253</color><type>any</type></label>
+<label><name>box</name><type>rectangle</type></label><label><name>tree</name></label></labels></task></meta>
+<image id="0" name="cam/a.jpg" width="24" height="16"><polygon label="car" points="1,1;2,2"/></image>
+<image id="1" name="cam/b.v2.png" width="24" height="16"/><image id="2" name="007.jpg"/></annotations>"""
+CAR = Annotation(label="car", shape=block(1, 1, 5, 5))
+
+
+def compared(wanted: Expected, *names: str, labels: tuple[str, ...] = ("car",)) -> list[Finding]:
+    told = tuple(CAR.replace(label=label) for label in labels)
+    comparison = Comparison(wanted)
+    for name in names:
+        comparison.add(image(name, *told))
+    found: list[Finding] = []
+    comparison.finish(found.append)
+    return found
+
+
+def wanted(*items: str, frames: int = 0) -> Expected:
+    return Expected("the task 't'", {"car": ""}, frozenset(items), frames=frames)
+
+
+def test_a_task_is_read(tmp_path: Path) -> None:
+    (tmp_path / "task.xml").write_text(TASK)
+    with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
+        archive.writestr("annotations.xml", TASK)
+        archive.writestr("images/cam/a.jpg", b"")
+    for name in ("task.xml", "task.zip"):
+        found = expected(tmp_path / name)
+        assert found.what == "the task 'street'"
+        assert found.labels == {"car": "any", "box": "rectangle", "tree": ""}
+        assert found.items == {"cam/a.jpg", "cam/b.v2.png", "007.jpg"}
+        assert found.frames == 3
+        assert [f.code for f in compared(found, "cam/a", "cam/b.v2", "007")] == []
+
+
+@pytest.mark.parametrize(
+    ("sample", "what", "items", "labels"),
+    [
+        ("cvat-xml-coral/annotations.xml", "the job", 5, 11),
+        ("cvat-xml-vegetation/mask_annotations.xml", "the project 'ballast_trv'", 1, 2),
+        ("cvat-xml-points/annotations.xml", "the job", 188, 1),
+        ("cvat-xml-datumaro/for_video/annotations.xml", "the task 'v1'", 4, 8),
+    ],
+)
+def test_real_exports_of_tasks(sample: str, what: str, items: int, labels: int) -> None:
+    folder, _, rest = sample.partition("/")
+    found = expected(real_data(folder) / rest)
+    assert (found.what, len(found.items), len(found.labels)) == (what, items, labels)
+
+
+def test_an_ontology_is_read(tmp_path: Path) -> None:
+    tools = [{"name": "car", "tool": "raster-segmentation"}, {"name": "box", "tool": "rectangle"}]
+    for document in ({"tools": tools}, {"name": "Streets", "normalized": {"tools": tools}}):
+        (tmp_path / "ontology.json").write_text(json.dumps(document))
+        found = expected(tmp_path / "ontology.json")
+        assert found.labels == {"car": "raster-segmentation", "box": "rectangle"}
+        assert found.items is None
+        assert found.what == ("the ontology 'Streets'" if "name" in document else "the ontology")
+    (wrong,) = compared(found, "a", labels=("car", "box"))
+    assert wrong.message == "the label 'box' of the ontology 'Streets' is for rectangle, which holds no masks"
+    assert (wrong.code, wrong.weight, wrong.amount) == ("against-tool", Weight.ERROR, 1)
+
+
+def test_a_data_yaml_is_read(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [car, person]\ntrain: images/train\nval: images/val\n")
+    found = expected(tmp_path / "data.yaml")
+    assert (found.labels, found.items) == ({"car": "", "person": ""}, None)
+
+
+def test_any_other_data_set_is_read() -> None:
+    found = expected(FIXTURES / "cvat-mask" / "street.zip")
+    assert found.what == "the set street.zip"
+    assert {"street_0001", "night/rain 01", "empty"} <= found.items
+    assert "car" in found.labels
+
+
+def test_what_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"nonsense")
+    with pytest.raises(FormatError, match="no format recognises this"):
+        expected(tmp_path / "a.bin")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<annotations><meta>",
+        '<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>',
+        '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><annotations>&b;</annotations>',
+        "<annotations><meta><task><size>many</size></task></meta></annotations>",
+    ],
+)
+def test_xml_that_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "task.xml").write_text(text)
+    with pytest.raises(SourceError, match="this is no XML of CVAT") as caught:
+        expected(tmp_path / "task.xml")
+    assert caught.value.code == "cvat-xml"
+
+
+def test_names_that_fit() -> None:
+    assert compared(wanted("a.jpg", "sub/b.png"), "a", "sub/b") == []
+
+
+@pytest.mark.parametrize(
+    ("items", "names", "words", "template"),
+    [
+        (("images/a.jpg", "images/b.jpg"), ("a", "b"), "with the prefix 'images/' 2 would be found", "images/{name}"),
+        (("a.jpg", "b.jpg"), ("out/a", "out/b"), "without the prefix 'out/' 2 would be found", "{stem}"),
+        (("a_rgb.jpg", "b_rgb.jpg"), ("a", "b"), "with the suffix '_rgb' 2 would be found", "{name}_rgb"),
+        (("x/a.jpg",), ("a",), "with the prefix 'x/' one would be found", "x/{name}"),
+    ],
+)
+def test_what_would_make_names_fit(items: tuple[str, ...], names: tuple[str, ...], words: str, template: str) -> None:
+    (found,) = compared(wanted(*items), *names)
+    assert found.code == "against-items"
+    assert found.amount == len(names)
+    number = "1 item" if len(names) == 1 else f"{len(names)} items"
+    assert found.message == f"no picture of the task 't' has the name of {number}, such as {names[0]!r}; {words}"
+    assert found.fix == f"rename them when converting: --name '{template}'"
+
+
+def test_names_that_nothing_makes_fit() -> None:
+    lost, rest = compared(wanted("a.jpg", "b.jpg"), "a", "zebra")
+    assert lost.message == "no picture of the task 't' has the name of 1 item, such as 'zebra'"
+    assert lost.fix == "rename the items with --name, or choose the right task"
+    assert (rest.code, rest.weight, rest.message) == (
+        "against-unannotated",
+        Weight.INFO,
+        "1 picture of the task 't' gets no annotations from here",
+    )
+
+
+def test_numbers_that_are_taken_for_frames() -> None:
+    (found,) = compared(wanted("a.jpg", "b.jpg", frames=200), "000123")
+    assert found.code == "against-frame-number"
+    assert found.message == (
+        "no picture of the task 't' has the name of 1 item, such as '000123', which is taken as a frame number instead: "
+        "it lands on frame 123"
+    )
+
+
+def test_labels_that_are_not_there() -> None:
+    (found,) = compared(wanted("a.jpg"), "a", "a", labels=("Car",))
+    assert found.message == "the task 't' has no label 'Car' (did you mean 'car'?); 2 instances have it here"
+    assert found.fix == "add it there, or rename it with --labels; there are car"
+
+
+def test_the_whole_check(tmp_path: Path) -> None:
+    (tmp_path / "task.xml").write_text(TASK)
+    report = check(FIXTURES / "cvat-mask" / "street.zip", against=tmp_path / "task.xml")
+    assert {f.code for f in report.findings if f.weight is Weight.ERROR} == {"against-items", "against-label"}
+    assert report.images == 7
+    own = check(FIXTURES / "cvat-mask" / "street.zip", against=FIXTURES / "cvat-mask" / "street.zip")
+    assert not own.failed
+
+
+def test_a_check_for_a_target() -> None:
+    report = check(FIXTURES / "cvat-mask" / "street.zip", for_="cvat-mask")
+    told = {f.code: f for f in report.findings}
+    assert report.instances == 71
+    gone = told["cvat-polygon-vanishes"]
+    assert gone.weight is Weight.WARNING
+    assert sum(t.amount for t in report.heaviest if t.code == "cvat-polygon-vanishes") >= 6  # the one-pixel lights
+    assert "cvat-polygon-splits" in told
+    report = check(FIXTURES / "labelbox-ndjson" / "street.ndjson", for_="cvat-mask")
+    assert not report.failed
