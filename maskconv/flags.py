@@ -53,8 +53,8 @@ class FormatCommand(click.Command):
         if needs and needs not in given:
             typed = [flag.opts[0] for flag in section.flags if ctx.meta.get(flag.opts[0])]
             if name == self.name or typed:
-                text = f"{typed[0]} goes with --{needs}" if typed else f"--{needs} is missing"
-                raise click.UsageError(f"{text}: {section.options.model_fields[needs].description}", ctx)
+                text = f"{typed[0]} goes with --{needs}, which is missing" if typed else f"--{needs} is missing"
+                raise click.UsageError(f"{text} ({section.options.model_fields[needs].description})", ctx)
             return
         if ctx.params.get(key) not in (None, format_):
             raise click.UsageError(f"--{needs} means --{SIDES[side]} {format_}, not {ctx.params[key]}", ctx)
@@ -104,7 +104,8 @@ def _keeper(name: str, side: str, fixed: str = "") -> Any:
             return
         given = context.obj.given[SIDES[side]]
         if name in given:
-            raise click.UsageError(f"{flag.opts[0]} is given twice, or against another option", context)
+            text = f"{flag.opts[0]} and another option both say what {name.replace('_', '-')} is; keep one of them"
+            raise click.UsageError(text, context)
         context.meta[flag.opts[0]] = True
         given[name] = fixed or value
 

@@ -71,7 +71,7 @@ def check(background: str, crop: str, margin: int) -> None:
     if margin < 0:
         raise ValueError(f"a margin is not negative, as {margin} is")
     if crop == "none" and background == "keep":
-        raise ValueError("in full size with its background kept, each object would be the whole picture; crop it")
+        raise ValueError("in full size with the background kept, each file would be the whole picture; choose a crop")
     if crop == "none" and margin:
         raise ValueError("a margin needs a crop: there is none in full size")
 

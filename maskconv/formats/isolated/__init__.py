@@ -33,7 +33,7 @@ def _first(path: Path) -> bytes | None:
 
 FORMAT = Format(
     name="isolated",
-    title="Every object as a picture of its own",
+    title="a folder of isolated objects, one PNG each",
     suffixes=(),
     sniff=_sniff,
     writer=IsolatedWriter,
