@@ -175,16 +175,24 @@ def _name_empty(image: AnnotatedImage, found: set[int], note: Note) -> None:
 
 def _row(file: str, one: Isolated, place: tuple[int, int, int, int], image: dict[str, Any]) -> bytes:
     """An object's line of the index: ``place`` is the file's window in the picture: x, y, width, height."""
-    facts = one.annotation.model_dump(mode="json", exclude_defaults=True, exclude={"shape"})
     window = dict(zip(("x", "y", "width", "height"), place, strict=True))
-    row = {"file": file, "index": one.index, **facts, **window, "image": image}
     try:
-        json.dumps([facts, image], allow_nan=False)  # orjson would write NaN as null
-        return orjson.dumps(row) + b"\n"
+        if one.annotation.attributes:  # what comes next would write NaN as null and a set as a list
+            json.dumps(one.annotation.attributes, allow_nan=False)
+        facts = one.annotation.model_dump(mode="json", exclude_defaults=True, exclude={"shape"})
+        return orjson.dumps({"file": file, "index": one.index, **facts, **window, "image": image}) + b"\n"
     except (TypeError, ValueError) as error:
-        text = f"it holds a value that JSON cannot hold ({error})"
-        raise DataError(text, fix="use text, numbers, lists and mappings") from error
+        raise _unwritable(error) from error
 
 
 def _told(image: AnnotatedImage, names: set[str]) -> dict[str, Any]:
-    return image.model_dump(mode="json", exclude_defaults=True, include=names)
+    try:
+        json.dumps(image.attributes, allow_nan=False)
+        return image.model_dump(mode="json", exclude_defaults=True, include=names)
+    except (TypeError, ValueError) as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: Exception) -> DataError:
+    text = f"it holds a value that JSON cannot hold ({error})"
+    return DataError(text, fix="use text, numbers, lists and mappings")
