@@ -44,6 +44,8 @@ Bitmap = NDArray[np.uint8]
 FAR = 2.0**40  # coordinates beyond are moved here: whole numbers stay exact in float64 with room for products
 NEAR = 2**20  # fillPoly walks every row down to the image, so edges end at most this far outside
 AT_ONCE = 2**18  # crossings that are computed together, at most
+_NONE = np.empty(0, np.int32)
+_NONE.flags.writeable = False
 
 
 # --- polygon -> mask --------------------------------------------------------------------------------------------------
@@ -58,6 +60,10 @@ def polygon_mask(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
     image's, `MissingDependencyError` where OpenCV is needed and cannot be loaded.
     """
     _check_size(width, height)
+    if len(polygons) == 1 and polygons[0].rule is not PixelRule.EDGE and not polygons[0].holes:
+        ring, rule = polygons[0].exterior, polygons[0].rule
+        if -NEAR <= ring.min() and ring.max() <= NEAR and (width + 1) * height <= MAX_PIXELS:
+            return _ring_mask(_quantised(ring, rule).astype(np.int32), width, height)
     left, top, right, bottom = _window(
         [ring for part in polygons for ring in (part.exterior, *part.holes)], (0, 0, width, height)
     )
@@ -131,6 +137,26 @@ def _mask_at(bitmap: NDArray[Any], left: int, top: int, width: int, height: int)
 # --- the centre rules -------------------------------------------------------------------------------------------------
 
 
+def _ring_mask(ring: NDArray[np.int32], width: int, height: int) -> Mask:
+    """The pixels of one ring of pixel indices: what nearly every polygon is, without the detours of several."""
+    cv2 = opencv()
+    x, y, w, h = cv2.boundingRect(ring)
+    left, top = max(x, 0), max(y, 0)
+    columns, rows = min(x + w, width) - left, min(y + h, height) - top
+    if columns < 1 or rows < 1:
+        return Mask.unchecked(width=width, height=height, starts=_NONE, lengths=_NONE)
+    # one zero before each row and one at the end: no run crosses a row, edges alternate between start and end
+    flat = np.zeros(rows * (columns + 1) + 1, np.uint8)
+    canvas = flat[:-1].reshape(rows, columns + 1)[:, 1:]
+    cv2.fillPoly(canvas, [ring], 1, offset=(-left, -top))
+    edges = np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32)
+    starts = edges[::2]
+    lengths = edges[1::2] - starts
+    starts = starts + starts // (columns + 1) * (width - columns - 1) + (top * width + left)
+    starts.flags.writeable = lengths.flags.writeable = False
+    return Mask.unchecked(width=width, height=height, starts=starts, lengths=lengths)
+
+
 def _paint_centre(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
     """Set the pixels of a polygon in the canvas, whose corner lies at (left, top) of the image."""
     height, width = canvas.shape
@@ -142,7 +168,10 @@ def _paint_centre(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:
 
 def _indices(ring: Vertices, rule: PixelRule) -> Vertices:
     """The pixel indices that a centre rule takes vertices for."""
-    ring = np.clip(ring, -FAR, FAR)
+    return _quantised(np.clip(ring, -FAR, FAR), rule)
+
+
+def _quantised(ring: Ring, rule: PixelRule) -> Ring:
     return np.trunc(np.round(ring, 6)) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
 
 
