@@ -44,6 +44,11 @@ def _pictures(self: FormatContract, tmp_path_factory: pytest.TempPathFactory, mo
 
 PICTURE = png.encode_gray(RunMap(24, 16, np.arange(0, 24 * 16, 24, np.int32), np.full(16, 200, np.uint16)))
 PICTURED: dict[str, Any] = {"pictures": pytest.fixture(autouse=True)(_pictures)}
+YOLO_MODEL: dict[str, Any] = {
+    "samples": tuple(FIXTURES / "yolo-model" / "pictures" / name for name in ("small.png", "tall.png")),
+    "read_options": {"model": FIXTURES / "yolo-model" / "tiny-seg.onnx"},
+    "sniffed": False,
+}
 # The ways a format is written that are worth a run of their own; every format has at least one.
 WAYS: dict[str, list[dict[str, Any]]] = {
     "cvat-mask": [{}, {"write_options": {"png": "palette"}}],
@@ -66,6 +71,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
         {"write_options": {"file": "npz", "array": "stack"}},
     ],
     "mcv": [{}],
+    "yolo-model": [YOLO_MODEL],
     "yolo-seg": [{"rule": PixelRule.CENTRE_NEAR}],
 }
 
