@@ -67,9 +67,9 @@ def _candidates(output: Floats, count: int, conf: np.float32) -> Detections:
 
 def _sound(found: Detections, rules: Rules) -> Detections:
     """Those of the wanted classes whose boxes are numbers."""
-    keep: NDArray[np.bool_] = np.isfinite(found.boxes).all(axis=1)
+    keep = np.asarray(np.isfinite(found.boxes).all(axis=1))
     if rules.classes is not None:
-        keep = keep & np.isin(found.classes, rules.classes)
+        keep &= np.isin(found.classes, rules.classes)
     return found.only(keep)
 
 

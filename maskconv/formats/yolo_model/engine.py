@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -106,17 +107,22 @@ def not_segmenting(path: Path, found: str) -> SourceError:
 
 
 def not_loaded(path: Path, error: Exception, engine: str) -> SourceError:
-    reason = re.sub(r"\s+", " ", str(error).strip().split("\n", maxsplit=1)[0])[:200] or type(error).__name__
-    text = f"{engine} cannot load these weights ({reason})"
+    text = f"{engine} cannot load these weights ({_reason(error)})"
     fix = "copy or export the file again: yolo export model=best.pt format=onnx dynamic=True"
     return SourceError(text, where=Where(path=str(path)), code="yolo-weights-corrupt", fix=fix)
 
 
 def not_run(path: Path, error: Exception, shape: Sequence[int]) -> SourceError:
-    reason = re.sub(r"\s+", " ", str(error).strip())[:200] or type(error).__name__
-    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({reason})"
+    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({_reason(error)})"
     fix = "try another --imgsz, --batch 1 or --device cpu"
     return SourceError(text, where=Where(path=str(path)), code="yolo-model-failed", fix=fix)
+
+
+def _reason(error: Exception) -> str:
+    """An engine's first line, without its decoration."""
+    text = str(error).strip().split("\n", maxsplit=1)[0]
+    text = re.sub(r"^(ERROR\W*|\[ONNXRuntimeError\] : \d+ : \w+ : )", "", text)
+    return textwrap.shorten(text, 160, placeholder=" ...") or type(error).__name__
 
 
 def no_package(package: str, extra: str, error: ImportError) -> MissingDependencyError:

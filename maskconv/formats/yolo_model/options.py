@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from maskconv.errors import OptionError, SourceError
-from maskconv.finding import Where
-from maskconv.formats.yolo_model.engine import class_names, size_of
+from maskconv.errors import OptionError
+from maskconv.finding import Note
+from maskconv.formats.yolo_model.engine import size_of
+from maskconv.model import Label
 from maskconv.options import Options, nearest
 
 MOST_PIXELS = 8192  # a side of the network's input
@@ -38,7 +39,7 @@ class ReadOptions(Options):
     threads: int | None = Field(None, ge=1, description="CPU threads of the network; by default the cores there are")
     names: dict[int | str, str] | list[str] | str | None = Field(
         None,
-        description="other names for the model's classes: all in order, separated by commas, or a text file with one a line",
+        description="other names for the model's classes, all in order: a data.yaml, a labelmap.txt, a file with a name a line, or car,person",
     )
 
     @field_validator("device", mode="before")
@@ -85,43 +86,40 @@ def _numbers(one: str, names: Sequence[str]) -> list[int]:
     raise OptionError(text, fix="name them with --classes as the model does", code="yolo-class-unknown")
 
 
-def renamed(given: dict[int | str, str] | list[str] | str | None, names: Sequence[str]) -> tuple[str, ...]:
-    """The labels of the model's classes: all by a list, some by a mapping of numbers or names. Raises OptionError."""
+def labelled(
+    given: dict[int | str, str] | list[str] | str | None, names: Sequence[str], note: Note
+) -> tuple[Label, ...]:
+    """The labels of the model's classes: all by a list or file, some by a mapping of numbers or names.
+
+    Raises OptionError, SourceError.
+    """
     if given is None:
-        return tuple(names)
+        return tuple(Label(name=name) for name in names)
     if isinstance(given, Mapping):
         return _by_mapping(given, names)
-    labels = [label.strip() for label in (_listed(given) if isinstance(given, str) else given)]
+    if isinstance(given, str):
+        from maskconv.formats.yolo_seg.names import given as read
+
+        found = read(given, note)
+        labels = [found[number] for number in sorted(found)]
+    else:
+        labels = [Label(name=_filled(name, str(number))) for number, name in enumerate(given)]
     if len(labels) != len(names):
         text = f"--names has {len(labels)} names, and the model {len(names)} classes: {', '.join(names[:20])}"
-        raise OptionError(text, fix="give one name for each, in this order", code="yolo-names")
-    if "" in labels:
-        text = f"--names has an empty name for the class {names[labels.index('')]!r}"
-        raise OptionError(text, fix="give it a name; --only leaves labels out", code="yolo-names")
+        raise OptionError(text, fix="give one name for each, in this order", code="yolo-names-count")
     return tuple(labels)
 
 
-def _by_mapping(given: Mapping[int | str, str], names: Sequence[str]) -> tuple[str, ...]:
-    if len(given) == len(names) and (labels := class_names(given)):
-        return labels
-    labels_of = list(names)
+def _by_mapping(given: Mapping[int | str, str], names: Sequence[str]) -> tuple[Label, ...]:
+    labels = list(names)
     for old, new in given.items():
         for number in _numbers(str(old), names):
-            labels_of[number] = new
-    if "" in labels_of:
-        text = f"--names has an empty name for the class {names[labels_of.index('')]!r}"
-        raise OptionError(text, fix="give it a name; --only leaves labels out", code="yolo-names")
-    return tuple(labels_of)
+            labels[number] = _filled(new, str(old))
+    return tuple(Label(name=name) for name in labels)
 
 
-def _listed(given: str) -> list[str]:
-    if "," in given or not Path(given).is_file():
-        return given.split(",")
-    try:
-        text = Path(given).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        where = Where(path=given)
-        raise SourceError(
-            f"cannot be read ({error})", where=where, fix="give a text file with one name a line"
-        ) from error
-    return [line for line in text.splitlines() if line.strip()]
+def _filled(name: str, old: str) -> str:
+    if not name.strip():
+        text = f"--names has an empty name for the class {old!r}"
+        raise OptionError(text, fix="give it a name; --only leaves labels out", code="yolo-names-count")
+    return name.strip()

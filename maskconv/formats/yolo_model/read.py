@@ -20,9 +20,9 @@ from maskconv.formats.yolo_model.detect import Detections, Rules, detections
 from maskconv.formats.yolo_model.engine import Engine, Facts, Floats, load
 from maskconv.formats.yolo_model.letterbox import Fit, as_input
 from maskconv.formats.yolo_model.masks import masks_of
-from maskconv.formats.yolo_model.options import ReadOptions, chosen, input_size, renamed
+from maskconv.formats.yolo_model.options import ReadOptions, chosen, input_size, labelled
 from maskconv.formats.yolo_model.sources import Found, find
-from maskconv.model import AnnotatedImage, Annotation, Box, Label, LabelMap, Mask, Picture
+from maskconv.model import AnnotatedImage, Annotation, Box, LabelMap, Mask, Picture
 from maskconv.plugin import Head, Reader
 
 
@@ -67,13 +67,14 @@ class YoloModelReader(Reader[Unit, ModelHead]):
 
     def head(self, note: Note) -> ModelHead:
         options, facts = self.options, self._facts
-        labels = renamed(options.names, facts.names)
+        labels = labelled(options.names, facts.names, note)
         wanted = chosen(options.classes, facts.names)
         rules = Rules(options.conf, options.iou, wanted, options.max_det, options.agnostic_nms)
         _net(options, facts, note)
         self._found = find(self.sources, note)
-        unique = tuple(Label(name=name) for name in dict.fromkeys(labels))
-        return ModelHead(LabelMap(labels=unique), classes=labels, rules=rules)
+        unique = {label.name: label for label in reversed(labels)}
+        known = LabelMap(labels=tuple(unique[name] for name in dict.fromkeys(label.name for label in labels)))
+        return ModelHead(known, classes=tuple(label.name for label in labels), rules=rules)
 
     def expected(self) -> int | None:
         return None if self._found is None else len(self._found.paths)

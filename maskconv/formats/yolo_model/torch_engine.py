@@ -7,11 +7,13 @@ It is kept off the network, and its settings go to a folder that vanishes with t
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,12 @@ class TorchEngine(Engine):
         self._torch, kind = _imported()
         self._threads = self._torch.get_num_threads()
         place = _device(self._torch, device)
+        head = (
+            {"end2end": False} if "end2end" in signature(kind).parameters else {}
+        )  # as Ultralytics predicts by default
         try:
-            with contextlib.redirect_stdout(sys.stderr):
-                self._model = kind(str(path), device=place, verbose=False)
+            with contextlib.redirect_stdout(io.StringIO()):
+                self._model = kind(str(path), device=place, verbose=False, **head)
         except Exception as error:
             raise not_loaded(path, error, "Ultralytics") from error
         self._model.eval()
