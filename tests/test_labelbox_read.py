@@ -708,11 +708,20 @@ def test_import_all(tmp_path):
     assert [(i.name, i.width, i.height) for i in images] == [
         ("img-0001", 2, 2),
         ("ckrb1sf1i1g7i0ybcdc6oc8ct", None, None),
+        ("clip.mp4/frame_000031", 2, 2),
     ]
     png, inline, polygon = images[0].annotations
     assert png.score == 0.8 and png.shape == inline.shape
     assert polygon.attributes["classifications"] and len(polygon.shape[0].exterior) == 3
-    assert codes(findings).count("labelbox-no-segmentation") == 3
+    (frame,) = images[2].annotations
+    assert (frame.label, frame.track, frame.shape) == ("video_mask", 3, inline.shape)
+    assert [(f.where.image, f.amount) for f in findings if f.code == "mask-missing"] == [
+        ("cjxav5aa07r1g0dsq70t9eveg", 1),
+        ("clip.mp4/frame_000001", 2),
+        ("clip.mp4/frame_000024", 2),
+        ("ct.dcm/axial/frame_000001", 1),
+    ]
+    assert "labelbox-no-segmentation" not in codes(findings)
 
 
 @real

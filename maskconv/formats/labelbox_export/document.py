@@ -96,8 +96,11 @@ def _v1(record: Json) -> Row:
     address, name = text(record.get("Labeled Data")), text(record.get("Project Name"))
     label_id = text(record.get("ID"))
     found = _v1_label(record.get("Label"), label_id, (name, name), record)
+    row_id = text(record.get("DataRow ID")) or label_id or text(record.get("External ID")) or address
+    if not row_id:
+        raise RecordError("it says nowhere which data row it is", code="labelbox-row", fix="export it again")
     return Row(
-        id=text(record.get("DataRow ID")) or label_id,
+        id=row_id,
         labels=(found,),
         global_key=text(record.get("Global Key")),
         external_id=text(record.get("External ID")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -26,16 +26,12 @@ from maskconv.model import Label
 
 __all__ = ["Group", "Index", "digest"]
 
-_KINDS = ("v1", "v2", "frame", "object")
-_VIDEO = 8
-
 
 class Group(NamedTuple):
-    """The records of one data row, and whether one of its labels has frames."""
+    """The records of one data row; ``video`` where one of its labels has frames. A frame that stands alone is one, too."""
 
-    kind: str
-    video: bool
     places: tuple[Place, ...]
+    video: bool
 
 
 @dataclass(slots=True)
@@ -46,26 +42,32 @@ class _Tool:
     schemas: set[str] = field(default_factory=set)
 
 
-def digest(text: str) -> int:
-    """64 bits that stand for a text."""
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+def digest(key: str) -> int:
+    """64 bits, never 0, that stand for the name that a key gives, whatever its case and picture extension."""
+    return _bits(stem(key).casefold()) | 1
+
+
+def _bits(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 class Index:
     """The records of a file by data row, in order of first appearance.
 
-    Building it notes what cannot be read. ``remote`` counts instances whose masks are all elsewhere, ``unsized`` pictures
-    with shapes of which neither a mask nor the export tells the size.
+    Building it notes what cannot be read. ``remote`` counts instances whose masks must all be fetched, of which ``first`` is
+    one; ``unsized`` counts pictures with shapes of which neither a mask nor the export tells the size.
     """
 
-    def __init__(self, path: Path, project: str | None, note: Note) -> None:
+    def __init__(self, path: Path, project: str | None, must_fetch: Callable[[str], bool], note: Note) -> None:
         self.project = project
+        self.must_fetch = must_fetch
+        self.first = ""
         self.remote = self.unsized = 0
         self._tools: dict[str, _Tool] = {}
         self._offsets, self._lengths = array("Q"), array("I")
         self._lines, self._numbers = array("I"), array("I")
         self._rows, self._names = array("Q"), array("Q")
-        self._flags = bytearray()
+        self._videos = bytearray()
         for place, record in values(path, note):
             try:
                 self._add(place, record)
@@ -73,7 +75,7 @@ class Index:
                 note(place.error(path, error))
 
     def __len__(self) -> int:
-        return len(self._flags)
+        return len(self._videos)
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -93,9 +95,7 @@ class Index:
 
     def __iter__(self) -> Iterator[Group]:
         for at in self._grouped():
-            flags = self._flags[at[0]]
-            video = any(self._flags[i] & _VIDEO for i in at)
-            yield Group(_KINDS[flags & 3], video, tuple(map(self._place, at)))
+            yield Group(tuple(map(self._place, at)), any(self._videos[i] for i in at))
 
     def _grouped(self) -> Iterator[list[int]]:
         """The records' numbers, those of one data row together."""
@@ -110,30 +110,29 @@ class Index:
         return Place(self._offsets[i], self._lengths[i], self._lines[i], self._numbers[i])
 
     def _add(self, place: Place, record: Any) -> None:
-        kind = document.kind(record)
-        row = document.row(record)
-        video = any(label.video for label in row.labels)
+        row, alone = document.row(record), document.kind(record) == "frame"
         self._look(row)
         self._offsets.append(place.offset)
         self._lengths.append(place.length)
         self._lines.append(place.line)
         self._numbers.append(place.number)
-        self._rows.append(digest(f"frame {len(self._flags)}" if kind == "frame" else f"row {row.id}"))
-        self._names.append(digest(stem(row.external_id).casefold()) | 1 if row.external_id else 0)
-        self._flags.append(_KINDS.index(kind) | _VIDEO * video)
+        self._rows.append(_bits(f"frame {len(self)}" if alone else f"row {row.id}"))
+        self._names.append(digest(row.external_id) if row.external_id else 0)
+        self._videos.append(not alone and any(label.video for label in row.labels))
 
     def _look(self, row: Row) -> None:
         """What the objects tell of labels and masks; those that are wrong are told when they are read."""
         for label in of_project(row.labels, self.project):
             for frame in label.frames:
                 kinds = {self._tool(raw) for raw in frame.objects}
-                self.unsized += bool(kinds & {"box", "polygon"}) and "mask" not in kinds and row.size is None
+                shapes = row.id and kinds & {"box", "polygon"}
+                self.unsized += bool(shapes) and "mask" not in kinds and row.size is None
 
     def _tool(self, raw: Any) -> str:
         try:
             kind, name = nature(raw), label_of(raw)
             if kind == "mask":
-                self.remote += all("://" in ref.address for ref in masks_of(raw))
+                self._masks([ref.address for ref in masks_of(raw)])
         except RecordError:
             return ""
         if kind in ("box", "polygon", "mask"):
@@ -144,6 +143,11 @@ class Index:
             if isinstance(schema, str) and len(tool.schemas) < 2:
                 tool.schemas.add(schema)
         return kind
+
+    def _masks(self, addresses: list[str]) -> None:
+        if all(map(self.must_fetch, addresses)):
+            self.remote += 1
+            self.first = self.first or addresses[0]
 
 
 def _only(values: set[Any]) -> Any:

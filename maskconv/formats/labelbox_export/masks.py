@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from maskconv.errors import DataError
 from maskconv.formats.labelbox_export.objects import Found, MaskRef
@@ -63,21 +65,17 @@ class ImageMasks:
         return self._read[key]
 
     def _load(self, ref: MaskRef, feature: str) -> Composite | Mask | DataError:
-        first: DataError | None = None
-        for address in self._addresses(ref, feature):
-            try:
-                name, data = self._files.read(address)
-            except DataError as error:
-                first = first or error
-            else:
-                return _decoded(name, data, ref)
-        assert first is not None  # noqa: S101 - there is at least one address
-        return first
+        for name in self._names(ref, feature):
+            with suppress(DataError):
+                return _decoded(*self._files.read(name), ref)
+        try:
+            return _decoded(*self._files.read(ref.address), ref)
+        except DataError as error:
+            return error
 
-    def _addresses(self, ref: MaskRef, feature: str) -> Iterator[str]:
-        """Where a mask may be: at its address; in the folder of masks also by its feature."""
-        yield ref.address
-        if self._files.folder is not None and feature and not ref.composite:
+    def _names(self, ref: MaskRef, feature: str) -> Iterator[str]:
+        """What a mask of its own may be called in a folder of masks, other than by its address."""
+        if isinstance(self._files.folder, Path) and feature and not ref.composite:
             if self._frame is not None:
                 yield f"{feature}/{self._frame}.png"
             yield f"{feature}.png"

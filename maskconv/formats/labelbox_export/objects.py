@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from maskconv.labelbox.checks import RecordError
 from maskconv.labelbox.pixels import Color
 from maskconv.model import Box, Polygon
 
-__all__ = ["Found", "MaskRef", "found", "label_color", "label_of", "masks_of", "nature"]
+__all__ = ["Found", "MaskRef", "first_address", "found", "label_color", "label_of", "masks_of", "nature"]
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 # what an object has instead of a mask, in words; v1 gives each of these an address of a mask all the same
@@ -129,6 +130,13 @@ def masks_of(raw: Json) -> tuple[MaskRef, ...]:
         fix = "export it again"
         raise RecordError("its mask has no address", code="labelbox-mask", fix=fix)
     return tuple(refs)
+
+
+def first_address(raw: Any) -> str:
+    """Of the mask that is tried first; empty where the object has none, or is wrong."""
+    with suppress(RecordError):
+        return masks_of(raw)[0].address if nature(raw) == "mask" else ""
+    return ""
 
 
 def _color(value: Any) -> Color | None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from maskconv.maskfiles import MaskDir
 from maskconv.options import Options
 
 __all__ = ["ReadOptions"]
@@ -46,10 +47,10 @@ class ReadOptions(Options):
         description="of pictures with an EXIF orientation: shown = annotations are turned as viewers turn the picture; "
         "stored = they stay as Labelbox has them, on the picture's pixels as they are in its file",
     )
-    mask_dir: Path | None = Field(
+    mask_dir: MaskDir | None = Field(
         default=None,
-        description="folder with masks that were downloaded, by the tail of their address's path, or as <feature id>.png and "
-        "<feature id>/<frame>.png",
+        description="folder (on this machine, a zip, or s3://, gs://, az:// with --fetch) with masks that were downloaded, by "
+        "the tail of their address's path, or as <feature id>.png and <feature id>/<frame>.png",
     )
     mask_uri: str | None = Field(
         default=None, description="prefix of addresses that stands for mask_dir: the rest is the path in it"

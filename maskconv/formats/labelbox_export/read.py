@@ -5,32 +5,32 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 
 from maskconv import pictures
 from maskconv.errors import DataError, OptionError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_export import choose, document
+from maskconv.formats.labelbox_export import choose, document, naming
 from maskconv.formats.labelbox_export.choose import Chosen, Scene
 from maskconv.formats.labelbox_export.document import Labelled, Row
 from maskconv.formats.labelbox_export.image import ImageDecoder
-from maskconv.formats.labelbox_export.index import Group, Index, digest
+from maskconv.formats.labelbox_export.index import Group, Index
+from maskconv.formats.labelbox_export.naming import ExportHead
+from maskconv.formats.labelbox_export.objects import first_address
 from maskconv.formats.labelbox_export.options import ReadOptions
-from maskconv.labelbox import names
 from maskconv.labelbox.checks import RecordError
-from maskconv.labelbox.names import counted, stem
+from maskconv.labelbox.names import counted
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
 from maskconv.maskfiles import REMOTE, MaskFiles
 from maskconv.model import AnnotatedImage, LabelMap, Picture
 from maskconv.pictures import PictureFolder
-from maskconv.plugin import Head, Reader
-from maskconv.store import unsafe
+from maskconv.plugin import Reader
 
 __all__ = ["ExportHead", "ExportReader", "Unit"]
 
@@ -40,23 +40,9 @@ WINDOW = 32  # frames
 class Unit(NamedTuple):
     """A data row's records; of one with frames those from ``begin`` to ``end``, counted in the order of `choose.scenes`."""
 
-    kind: str
     places: tuple[Place, ...]
     begin: int = 0
     end: int | None = None
-
-
-@dataclass(frozen=True)
-class ExportHead(Head):
-    """``shared`` are the digests of external ids that several data rows have, little-endian 64 bits each, sorted."""
-
-    shared: bytes = b""
-
-    def is_shared(self, external_id: str) -> bool:
-        known = np.frombuffer(self.shared, "<u8")
-        wanted = np.uint64(digest(stem(external_id).casefold()) | 1)
-        at = int(np.searchsorted(known, wanted))
-        return at < len(known) and bool(known[at] == wanted)
 
 
 class ExportReader(Reader[Unit, ExportHead]):
@@ -88,8 +74,9 @@ class ExportReader(Reader[Unit, ExportHead]):
             self._file = -1
 
     def head(self, note: Note) -> ExportHead:
-        index = self._index = Index(self.source, self.options.project, note)
-        self._reachable(index)
+        index = self._index = self._indexed(note)
+        if not self.checking:
+            self.files.require(index.remote, index.first, Where(path=str(self.source)))
         if index.unsized and self.options.images is None:
             text = f"{counted(index.unsized, 'picture')} with shapes but no mask, and the export tells no size"
             fix = "where the target needs it, tell it from the pictures: --from-images DIR"
@@ -99,12 +86,8 @@ class ExportReader(Reader[Unit, ExportHead]):
             self._warn(note, "labelbox-recolored", text, index.recolored, "labels", "", Weight.INFO)
         return ExportHead(LabelMap(labels=index.labels), shared=index.shared())
 
-    def _reachable(self, index: Index) -> None:
-        """Raises SourceError where masks lie elsewhere, and nothing says how to have them."""
-        if index.remote and not self.checking and not self.access.fetch and self.options.mask_dir is None:
-            text = f"the masks of {counted(index.remote, 'instance')} are on other machines, and nothing is fetched"
-            fix = "fetch them: --fetch, with the key in LABELBOX_API_KEY; or name the folder that has them: --from-mask-dir"
-            raise SourceError(text, where=Where(path=str(self.source)), code=REMOTE, fix=fix)
+    def _indexed(self, note: Note) -> Index:
+        return Index(self.source, self.options.project, self.files.must_fetch, note)
 
     def _warn(
         self, note: Note, code: str, text: str, amount: int, unit: str, fix: str, weight: Weight = Weight.WARNING
@@ -117,12 +100,14 @@ class ExportReader(Reader[Unit, ExportHead]):
     # --- units --------------------------------------------------------------------------------------------------------
 
     def units(self, note: Note) -> Iterator[Unit]:
-        index = self._index or Index(self.source, self.options.project, note)
+        return self.files.ahead(self._units(self._index or self._indexed(note), note), self._addresses)
+
+    def _units(self, index: Index, note: Note) -> Iterator[Unit]:
         for group in index:
-            if group.video and group.kind != "frame":
+            if group.video:
                 yield from self._windows(group, note)
             else:
-                yield Unit(group.kind, group.places)
+                yield Unit(group.places)
 
     def _windows(self, group: Group, note: Note) -> Iterator[Unit]:
         """A data row with frames, some of them at a time."""
@@ -139,7 +124,15 @@ class ExportReader(Reader[Unit, ExportHead]):
             text = f"the label of the data row {row.id} has no frames, so it is no image"
             note(place.finding(self.source, "labelbox-no-frames", Weight.INFO, text, unit="images"))
         for begin in range(0, count, WINDOW):
-            yield Unit(group.kind, group.places, begin, min(begin + WINDOW, count))
+            yield Unit(group.places, begin, min(begin + WINDOW, count))
+
+    def _addresses(self, unit: Unit) -> list[str]:
+        """The masks of a unit that decoding will read first."""
+        with suppress(RecordError):
+            labels = choose.choose(self._row(unit.places), self.options).labels
+            objects = [one.raw for scene in choose.scenes(labels)[unit.begin : unit.end] for one in scene.objects]
+            return list(dict.fromkeys(filter(None, map(first_address, objects))))
+        return []
 
     def _gaps(self, labels: tuple[Labelled, ...], place: Place, note: Note) -> None:
         if gaps := sum(map(choose.missing, labels)):
@@ -211,7 +204,7 @@ class ExportReader(Reader[Unit, ExportHead]):
             chosen = self._chosen(row, place, note if unit.end is None else lambda _: None)
             if not chosen.labels:
                 return
-            name = self._name(row, unit.kind, head)
+            name = naming.item(row, self.options.name, head) if row.id else self.source.stem
             _elsewhere(chosen.labels)
         except RecordError as error:
             note(place.error(self.source, error, unit="images"))
@@ -225,10 +218,9 @@ class ExportReader(Reader[Unit, ExportHead]):
             if image is not None:
                 yield image
 
-    def check(self, unit: Unit, head: ExportHead, note: Note) -> None:
+    def check(self, unit: Unit, head: ExportHead, note: Note) -> Iterator[AnnotatedImage]:
         """Masks that are elsewhere are no fault of the file."""
-        for _ in self.decode(unit, head, lambda finding: note(_unchecked(finding))):
-            pass
+        yield from self.decode(unit, head, lambda finding: note(_unchecked(finding)))
 
     def _image(
         self,
@@ -247,28 +239,11 @@ class ExportReader(Reader[Unit, ExportHead]):
         decoder = ImageDecoder(self.source, place, name, size, self.files, self.options, note)
         return decoder.image(scene, row.exif, facts)
 
-    def _name(self, row: Row, kind: str, head: ExportHead) -> str:
-        """The item's name. Raises RecordError where it has none, or none that can be used."""
-        if kind in ("frame", "object"):
-            return self.source.stem
-        named = {"external_id": stem(row.external_id), "global_key": stem(row.global_key), "id": row.id}
-        if self.options.name == "auto":
-            order = ["global_key", "id"] if head.is_shared(row.external_id) else ["external_id", "global_key", "id"]
-            name = next((named[key] for key in order if named[key]), "")
-        else:
-            name = named[self.options.name]
-        said = unsafe(name) or ("" if name and not name.endswith("/") else "is no name")
-        if said:
-            fix = "name items by another key: --from-name external_id | global_key | id"
-            raise RecordError(f"the data row {row.id} cannot be named {name!r}: it {said}", code="name-unsafe", fix=fix)
-        return name
-
     def _picture(self, row: Row, name: str, note: Note) -> tuple[Picture | None, tuple[int, int] | None]:
         """The picture, and its size: from the export, else from the folder of pictures."""
         if self.pictures is None:
-            return _at_labelbox(row, name), row.size
-        keys = (row.external_id, row.global_key, name, row.address.split("?")[0].rsplit("/", 1)[-1])
-        found = next((one for key in keys if key and (one := self.pictures.find(key)) is not None), None)
+            return naming.at_labelbox(row, name), row.size
+        found = naming.find(self.pictures, row, name)
         try:
             if found is not None:
                 width, height = pictures.size_of(found)
@@ -278,16 +253,7 @@ class ExportReader(Reader[Unit, ExportHead]):
             note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
         text = f"{self.pictures.folder} holds no readable picture of this name"
         note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=name), unit="images"))
-        return _at_labelbox(row, name), row.size
-
-
-def _at_labelbox(row: Row, name: str) -> Picture | None:
-    """The picture that only Labelbox has, by the key that names the item."""
-    if stem(row.global_key) == name:
-        return names.picture(("globalKey", row.global_key))
-    if row.external_id and stem(row.external_id) == name:
-        return Picture.unchecked(path="labelbox:external-id", member=row.external_id, width=None, height=None)
-    return names.picture(("id", row.id)) if row.id else None
+        return naming.at_labelbox(row, name), row.size
 
 
 def _elsewhere(labels: tuple[Labelled, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from maskconv.finding import Note
 from maskconv.formats.labelbox_ndjson import kinds
+from maskconv.formats.labelbox_ndjson.video import frames_of, instances
 from maskconv.labelbox.checks import GEOMETRIES, RecordError, data_row
 from maskconv.labelbox.names import Row
 from maskconv.labelbox.split import Place
@@ -39,7 +41,7 @@ class Index:
         self._remote = remote
         self._offsets, self._lengths = array("Q"), array("I")
         self._lines, self._numbers, self._owners = array("I"), array("I"), array("I")
-        self._holds = bytearray()  # per data row: 1 it has shapes, 2 it has masks
+        self._holds = bytearray()  # per data row, what it has: 1 shapes, 2 masks, 4 frames, 8 records of a picture
         for place, record in values(path, note):
             try:
                 self._add(place, record)
@@ -48,7 +50,15 @@ class Index:
 
     @property
     def unsized(self) -> int:
-        return self._holds.count(1)
+        return sum(holds & 3 == 1 for holds in self._holds)
+
+    def has_frames(self, row: Row) -> bool:
+        """Whether records of a data row have the masks of a video or of a DICOM series."""
+        return bool(self._holds[self.rows[row]] & 4)
+
+    def has_picture(self, row: Row) -> bool:
+        """Whether there are other records of a data row."""
+        return bool(self._holds[self.rows[row]] & 8)
 
     def __iter__(self) -> Iterator[tuple[Row, list[Place]]]:
         """Each data row with the places of its records, in the file's order."""
@@ -74,11 +84,27 @@ class Index:
         self._lines.append(place.line)
         self._numbers.append(place.number)
         self._owners.append(owner)
+        if kinds.is_video(record):
+            self._holds[owner] |= 4
+            self._clip(record, place)
+            return
+        self._holds[owner] |= 8
         if not kinds.foreign(record) and not GEOMETRY_KEYS.isdisjoint(record):
             self._holds[owner] |= 2 if "mask" in record else 1
             self._label(record)
+            if record.get("uuid") is None:
+                self.without_uuid += 1
             if self._remote is not None and "mask" in record:
                 self._place_of(record["mask"], self._remote, place)
+
+    def _clip(self, record: dict[str, Any], place: Place) -> None:
+        """What is wrong in it is told when it is read."""
+        with suppress(RecordError):
+            for instance in instances(record):
+                self._label(instance)
+        if self._remote is not None:
+            for frame in frames_of(record):
+                self._place_of(frame, self._remote, place)
 
     def _place_of(self, mask: Any, remote: Callable[[str], bool], place: Place) -> None:
         uri = mask.get("instanceURI") if isinstance(mask, dict) else None
@@ -92,5 +118,3 @@ class Index:
             if isinstance(text, str) and text:
                 self.labels.setdefault((key, text))
                 break
-        if record.get("uuid") is None:
-            self.without_uuid += 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["foreign", "unknown_keys"]
+__all__ = ["foreign", "is_video", "unknown_keys"]
 
 # key of a record -> what such a record is; the first that fits counts
 _FOREIGN = {
-    "masks": "masks of a video or a DICOM series",
     "segments": "an object in a video",
     "frames": "a classification of video frames",
     "groupKey": "an annotation of a DICOM group",
@@ -31,9 +30,14 @@ _KNOWN = frozenset(
 )
 
 
+def is_video(record: dict[str, Any]) -> bool:
+    """Whether a record has the masks of a video or of a DICOM series."""
+    return record.get("masks") is not None
+
+
 def foreign(record: dict[str, Any]) -> str:
     """What a record is that is no segmentation of a picture, in words; empty for one that may be."""
-    if _KEYS.isdisjoint(record):
+    if _KEYS.isdisjoint(record) or is_video(record):
         return ""
     return next((kind for key, kind in _FOREIGN.items() if record.get(key) is not None), "")
 

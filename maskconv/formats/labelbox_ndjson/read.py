@@ -21,6 +21,7 @@ from maskconv.formats.labelbox_ndjson.limits import key_error, limits
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
+from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key
 from maskconv.labelbox.names import Row, counted, picture, stem
 from maskconv.labelbox.split import Place
 from maskconv.maskfiles import REMOTE, MaskFiles
@@ -31,13 +32,16 @@ from maskconv.store import unsafe
 
 __all__ = ["LabelboxHead", "LabelboxReader", "Unit"]
 
+WINDOW = 32  # frames
+
 
 class Unit(NamedTuple):
-    """One data row: its key, the item's name, and where its records are."""
+    """One data row: its key, the item's name, and where its records are; of a video or a DICOM series some ``frames``."""
 
     row: Row
     name: str
     places: tuple[Place, ...]
+    frames: tuple[Key, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             raise SourceError(text, where=Where(path=str(self.source)), fix="name the NDJSON file")
         self._index: Index | None = None
         self._lock = threading.Lock()
+        self._last: tuple[tuple[Place, ...], Clips] | None = None
         self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
         self.pictures = _pictures(self.options.images) if self.options.images is not None else None
         self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -122,6 +127,15 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
 
     def _addresses(self, unit: Unit) -> Iterator[str]:
         """The masks that a data row's records name."""
+        if unit.frames is not None:
+            known = [
+                one.frames.get(i)
+                for group, i in unit.frames
+                for one in self._clips(unit.places).good
+                if one.group == group
+            ]
+            yield from (form[1] for form in known if form is not None and form[0] == "instanceURI")
+            return
         for place in unit.places:
             with suppress(orjson.JSONDecodeError):
                 record = orjson.loads(self.read(place))
@@ -139,9 +153,28 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             error = _refused(name, row, seen)
             if error is None:
                 seen[name.casefold()] = row
-                yield Unit(row, name, tuple(places))
+                if index.has_picture(row):
+                    yield Unit(row, name, tuple(places))
+                if index.has_frames(row):
+                    yield from self._windows(row, name, tuple(places), note)
             else:
                 note(places[0].error(self.source, error))
+
+    def _windows(self, row: Row, name: str, places: tuple[Place, ...], note: Note) -> Iterator[Unit]:
+        """A data row with frames, some of them at a time."""
+        clips = self._clips(places)
+        for place, error in clips.wrong:
+            note(place.error(self.source, error, name))
+        keys = clips.keys
+        for begin in range(0, len(keys), WINDOW):
+            yield Unit(row, name, places, tuple(keys[begin : begin + WINDOW]))
+
+    def _clips(self, places: tuple[Place, ...]) -> Clips:
+        """The records with frames of a data row; the last ones are kept, as its windows follow one another."""
+        last = self._last
+        if last is None or last[0] != places:
+            last = self._last = (places, Clips.of((place, self.read(place)) for place in places))
+        return last[1]
 
     def _name(self, row: Row, place: Place, items: dict[Row, str] | None, note: Note) -> str:
         """The item that a data row is."""
@@ -154,6 +187,9 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         return items.get(row, row[1])
 
     def decode(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
+        if unit.frames is not None:
+            yield from self._frames(unit, unit.frames, head, note)
+            return
         place, size = self._picture(unit, note)
         decoder = RowDecoder(self.source, unit.name, head.named, self.files, size, note)
         for record in unit.places:
@@ -162,10 +198,23 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         if image is not None:
             yield image
 
-    def check(self, unit: Unit, head: LabelboxHead, note: Note) -> None:
+    def _frames(self, unit: Unit, keys: tuple[Key, ...], head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
+        clips = self._clips(unit.places)
+        for group, index in keys:
+            sequence = f"{unit.name}/{group}" if group else unit.name
+            decoder = FrameDecoder(self.source, f"{sequence}/frame_{index:06d}", head.named, self.files, note)
+            for one, track in clips.tracks():
+                if one.group == group and index in one.frames:
+                    decoder.take(one, index, track)
+            image = decoder.finish(sequence, index, picture(unit.row))
+            if image is not None:
+                yield image
+
+    def check(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
         """Masks that are elsewhere are no fault of the file; what Labelbox would refuse is."""
         for image in self.decode(unit, head, lambda finding: note(_elsewhere(finding))):
             limits(image, [annotation.label for annotation in image.annotations], note)
+            yield image
         if unit.row[0] == "globalKey" and (error := key_error(unit.row[1])) is not None:
             note(unit.places[0].error(self.source, error, unit.name))
 

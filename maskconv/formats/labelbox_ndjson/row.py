@@ -59,6 +59,8 @@ class RowDecoder:
         """One record."""
         try:
             record: dict[str, Any] = load(data)
+            if kinds.is_video(record):
+                return
             if kind := kinds.foreign(record):
                 self._say(
                     place, "labelbox-no-segmentation", Weight.DATA, f"this is {kind}, no segmentation of a picture"

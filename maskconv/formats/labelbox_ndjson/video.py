@@ -1,0 +1,256 @@
+"""Mask records of videos and DICOM series: a composite a frame, a colour an instance -> an image a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from maskconv.errors import DataError
+from maskconv.finding import Note, Weight
+from maskconv.formats.labelbox_ndjson.kinds import is_video
+from maskconv.labelbox import checks, pixels
+from maskconv.labelbox.checks import Color, RecordError
+from maskconv.labelbox.names import counted
+from maskconv.labelbox.pixels import Composite
+from maskconv.labelbox.split import Place
+from maskconv.labelbox.values import load
+from maskconv.maskfiles import MaskFiles
+from maskconv.model import AnnotatedImage, Annotation, Encoded, Mask, Picture
+from maskconv.store import unsafe
+
+__all__ = ["Clip", "Clips", "FrameDecoder", "Key", "clip", "frames_of", "instances"]
+
+Tool = tuple[str, str]  # ("name" or "schemaId", text)
+Key = tuple[str, int]  # group, index
+
+
+class Instance(NamedTuple):
+    """An instance of a clip, by its colour on every frame where it is."""
+
+    color: Color
+    tool: Tool
+    attributes: dict[str, Any]
+
+
+class Clip(NamedTuple):
+    """One record: frames to the form and text of their composites. ``group`` is an axis of a DICOM series."""
+
+    place: Place
+    group: str
+    frames: dict[int, tuple[str, str]]
+    instances: list[Instance]
+    uuid: str | None
+    score: float | None
+
+
+def clip(place: Place, record: dict[str, Any]) -> Clip:
+    """Raises RecordError for what Labelbox would not take."""
+    masks = record["masks"]
+    if not isinstance(masks, dict):
+        raise RecordError("its masks are not an object of frames and instances", code="labelbox-video", fix=_FORM)
+    group = record.get("groupKey")
+    if group is not None and (not isinstance(group, str) or not group or "/" in group or unsafe(group)):
+        text = f"its groupKey {group!r} is no axis"
+        raise RecordError(text, code="labelbox-video", fix="name it axial, sagittal or coronal")
+    uuid, score = record.get("uuid"), record.get("confidence")
+    return Clip(
+        place,
+        (group or "").lower(),
+        _frames(masks.get("frames")),
+        [_instance(one) for one in instances(record)],
+        checks.uuid_text(uuid) if uuid is not None else None,
+        checks.confidence(score) if score is not None else None,
+    )
+
+
+_FORM = (
+    'write them as {"frames": [{"index": 1, "instanceURI": ...}], "instances": [{"colorRGB": [1, 2, 3], "name": ...}]}'
+)
+
+
+def instances(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The instances of a record, unchecked. Raises RecordError where there are none."""
+    masks = record["masks"]
+    found = masks.get("instances") if isinstance(masks, dict) else None
+    if isinstance(found, list) and found and all(isinstance(one, dict) for one in found):
+        return found
+    raise RecordError("its masks have no instances", code="labelbox-video", fix=_FORM)
+
+
+def _instance(raw: dict[str, Any]) -> Instance:
+    classes = raw.get("classifications")
+    attributes = {"classifications": checks.classifications(classes)} if classes else {}
+    return Instance(checks.color(raw.get("colorRGB")), checks.label(raw), attributes)
+
+
+def _frames(value: Any) -> dict[int, tuple[str, str]]:
+    if not isinstance(value, list) or not value:
+        raise RecordError("its masks have no frames", code="labelbox-video", fix=_FORM)
+    found: dict[int, tuple[str, str]] = {}
+    for raw in value:
+        index = raw.get("index") if isinstance(raw, dict) else None
+        if type(index) is not int or not 0 <= index < 10**9:
+            text = f"a frame's index is {index!r}, not a number"
+            raise RecordError(text, code="labelbox-frame", fix="frames are numbered from 1")
+        if index in found:
+            raise RecordError(f"the frame {index} occurs twice", code="labelbox-frame", fix="remove one of them")
+        found[index] = checks.mask_form(raw)
+        if found[index][0] == "png":
+            text = f"the mask of the frame {index} is a png, which has no colours"
+            raise RecordError(text, code="labelbox-mask", fix="give instanceURI or imBytes")
+    return found
+
+
+def frames_of(record: dict[str, Any]) -> list[Any]:
+    """The frames of a record, unchecked; none where there are none."""
+    masks = record["masks"]
+    found = masks.get("frames") if isinstance(masks, dict) else None
+    return found if isinstance(found, list) else []
+
+
+class Clips(NamedTuple):
+    """The records of a data row that have frames, and what is wrong with others."""
+
+    good: list[Clip]
+    wrong: list[tuple[Place, RecordError]]
+
+    @classmethod
+    def of(cls, records: Iterable[tuple[Place, bytes]]) -> Clips:
+        """From a data row's records, of which those without frames are passed over."""
+        found = cls([], [])
+        for place, data in records:
+            try:
+                record = load(data)
+                if is_video(record):
+                    found.good.append(clip(place, record))
+            except RecordError as error:
+                found.wrong.append((place, error))
+            except orjson.JSONDecodeError:
+                text = "the file changed while it was read"
+                found.wrong.append((place, RecordError(text, code="labelbox-json", fix="run it again")))
+        return found
+
+    @property
+    def keys(self) -> list[Key]:
+        """All frames, in order."""
+        return sorted({(one.group, index) for one in self.good for index in one.frames})
+
+    def tracks(self) -> Iterator[tuple[Clip, int]]:
+        """Each clip with the number of its first instance: those of a data row are numbered through, from 1."""
+        first = 1
+        for one in self.good:
+            yield one, first
+            first += len(one.instances)
+
+
+class _LeftOutError(Exception):
+    """The composite of these instances cannot be had; it has been said why."""
+
+
+class FrameDecoder:
+    """One frame: takes the clips that have it, keeps annotations; what is wrong is noted and left out."""
+
+    def __init__(self, source: Path, name: str, named: dict[Tool, str], files: MaskFiles, note: Note) -> None:
+        self._source, self._name, self._named, self._files, self._note = source, name, named, files, note
+        self._size: tuple[int, int] | None = None
+        self._found: list[Annotation] = []
+        self._composites: list[tuple[Composite, list[int]]] = []  # and the colours that were taken
+
+    def _say(self, place: Place, code: str, weight: Weight, text: str, **facts: Any) -> None:
+        self._note(place.finding(self._source, code, weight, text, self._name, **facts))
+
+    def take(self, one: Clip, index: int, first_track: int) -> None:
+        """The instances of a clip that are on the frame; the first of all of them has the number ``first_track``."""
+        try:
+            composite = self._composite(one, *one.frames[index])
+        except _LeftOutError:
+            return
+        colors: list[int] = []
+        for track, instance in enumerate(one.instances, start=first_track):
+            if instance.color in composite.taken:
+                text = f"the colour {list(instance.color)} is named by two instances"
+                fix = "each instance has a colour of its own"
+                self._say(one.place, "labelbox-color-twice", Weight.WARNING, text, fix=fix)
+            mask = composite.mask(instance.color)
+            if mask is not None:
+                colors.append(pixels.pack(instance.color))
+                self._keep(one, instance, track, mask)
+        self._composites.append((composite, colors))
+        if left := composite.unnamed():
+            area = sum(composite.shapes[packed].area for packed in left)
+            text = f"no instance names {counted(len(left), 'colour')} of the composite {composite.name}: the pixels are dropped"
+            self._say(one.place, "labelbox-color-unnamed", Weight.WARNING, text, amount=area, unit="pixels")
+
+    def _composite(self, one: Clip, form: str, text: str) -> Composite:
+        """Raises _LeftOutError, having said why."""
+        try:
+            found = self._loaded(form, text)
+        except (DataError, RecordError) as error:
+            self._note(one.place.error(self._source, error, self._name, amount=len(one.instances), unit="instances"))
+            raise _LeftOutError from error
+        if found.odd:
+            said = f"the composite {found.name} {found.odd}; Labelbox takes 8-bit RGB PNGs only"
+            self._say(one.place, "labelbox-composite-kind", Weight.WARNING, said, fix="write it again as RGB")
+        return found
+
+    def _loaded(self, form: str, text: str) -> Composite:
+        name, data = self._files.read(text) if form == "instanceURI" else ("imBytes", checks.base64_bytes(text))
+        try:
+            found = pixels.composite(name, data)
+        except DataError as error:
+            raise DataError(f"{name}: {error.message}", code=error.code, fix=error.fix or "write it again") from error
+        size = found.map.width, found.map.height
+        if self._size is not None and self._size != size:
+            known = f"{self._size[0]} x {self._size[1]}"
+            said = f"the composite {name} has {size[0]} x {size[1]} pixels, that of another record has {known}"
+            raise RecordError(said, code="labelbox-size", fix="composites have exactly the size of the frame")
+        self._size = size
+        return found
+
+    def _keep(self, one: Clip, instance: Instance, track: int, mask: Mask) -> None:
+        self._found.append(
+            Annotation.unchecked(
+                label=self._named[instance.tool],
+                shape=mask,
+                id=one.uuid if len(one.instances) == 1 else None,
+                box=None,
+                group=None,
+                track=track,
+                crowd=False,
+                score=one.score,
+                attributes=instance.attributes,
+            )
+        )
+
+    def finish(self, sequence: str, frame: int, picture: Picture | None) -> AnnotatedImage | None:
+        """The image; None where no composite of the frame could be had."""
+        if self._size is None:
+            return None
+        annotations = tuple(self._found)
+        image = AnnotatedImage.unchecked(
+            name=self._name,
+            width=self._size[0],
+            height=self._size[1],
+            annotations=annotations,
+            split=None,
+            picture=picture,
+            ignored=None,
+            sequence=sequence,
+            frame=frame,
+            attributes={},
+        )
+        encoded = self._encoded(annotations)
+        return image if encoded is None else image.with_encoded(encoded)
+
+    def _encoded(self, annotations: tuple[Annotation, ...]) -> Encoded | None:
+        """The one composite, where it shows exactly these annotations."""
+        if len(self._composites) != 1:
+            return None
+        composite, colors = self._composites[0]
+        if composite.odd or len(set(colors)) != len(annotations) or set(colors) != set(composite.shapes):
+            return None
+        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in colors)
+        return Encoded(composite.data, rgb, tuple(a.shape for a in annotations))
