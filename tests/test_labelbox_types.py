@@ -409,6 +409,25 @@ def test_what_is_written_into_an_array_is_seen():
     assert (mask.draw() == array).all() and array.any()
 
 
+def test_what_is_written_into_a_view_of_an_array_is_seen():
+    array = np.zeros((4, 5, 3), np.uint8)
+    view = array[:]
+    view.flags.writeable = False
+    mask = Mask(mask=MaskData(arr=view), color=WHITE)
+    assert not mask.draw().any()
+    array[1:3] = 255
+    assert (mask.draw() == array).all()
+
+
+def test_an_array_that_nobody_can_write_to_is_not_looked_at_again(monkeypatch):
+    array = PICTURE.copy()
+    array.flags.writeable = False
+    mask = Mask(mask=MaskData(arr=array), color=tuple(array[0, 0].tolist()))
+    first = mask.draw()
+    monkeypatch.setattr("maskconv.labelbox.mask_data.crc32", None)
+    assert (mask.draw() == first).all() and first.any()
+
+
 def test_another_source_takes_the_place_of_the_old(png_file):
     mask = MaskData(file_path=png_file)
     assert (mask.value == PICTURE).all()
@@ -526,7 +545,7 @@ def test_nothing_is_fetched_unasked(url):
         DataError, match="the mask is not on this machine, and nothing is fetched by itself; give"
     ) as told:
         Mask(mask=MaskData(url=url), color=1).draw()
-    assert told.value.code == "labelbox-mask-remote"
+    assert told.value.code == "mask-remote"
     assert "SECRET" not in str(told.value) and "u:p" not in str(told.value)
 
 
@@ -844,7 +863,7 @@ ODD = {
     "no PNG": (Mask(mask=MaskData(im_bytes=b""), color=1), "png-foreign", Weight.ERROR, "the file is empty"),
     "remote": (
         Mask(mask=MaskData(url="http://h/a"), color=1),
-        "labelbox-mask-remote",
+        "mask-remote",
         Weight.ERROR,
         "nothing is fetched",
     ),

@@ -109,14 +109,16 @@ class MaskData(BaseModel):
     @property
     def composite(self) -> Composite:
         """The pixels by colour, made once; again only where ``arr`` was written to, which its checksum tells."""
-        if self.arr is not None:
+        if self.arr is None:
+            found = self._composite or self._decoded()
+        elif self._composite is not None and _fixed(self.arr):
+            found = self._composite
+        else:
             array = np.ascontiguousarray(self.arr)
-            now = crc32(array.data)
-            if self._composite is None or now != self._sum:
-                self._composite, self._sum = Composite.from_array(array), now
-        elif self._composite is None:
-            self._composite = self._decoded()
-        return self._composite
+            before, self._sum = self._sum if self._composite else None, crc32(array.data)
+            found = self._composite if self._composite and before == self._sum else Composite.from_array(array)
+        self._composite = found
+        return found
 
     def draw(self, color: Any = None, **options: Any) -> NDArray[Any]:
         """The pixels of one colour as `Mask.draw` gives them, ``options`` are its own; without a colour a copy of all."""
@@ -175,6 +177,15 @@ class MaskData(BaseModel):
         return [(name, ... if name in ("im_bytes", "arr") else value) for name, value in given]
 
 
+def _fixed(array: Any) -> bool:
+    """Whether nobody can write to an array: it is read-only, and so is what it is a view of."""
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return False
+        array = array.base
+    return array is None
+
+
 def _checked(data: Any, url: str) -> bytes:
     if not isinstance(data, bytes | bytearray | memoryview):
         raise TypeError(f"the fetch function gave {type(data).__name__} for {_without_query(url)}; it returns bytes")
@@ -196,7 +207,7 @@ def _local(url: str) -> Path:
         return Path(url2pathname(parts.path))
     text = "the mask is not on this machine, and nothing is fetched by itself"
     fix = "give MaskData(url=..., fetch=f), f(url) returning the PNG's bytes, or download it and give file_path"
-    raise DataError(text, where=Where(path=_without_query(url)), code="labelbox-mask-remote", fix=fix)
+    raise DataError(text, where=Where(path=_without_query(url)), code="mask-remote", fix=fix)
 
 
 def _read(path: Path) -> bytes:
@@ -221,4 +232,4 @@ def _read(path: Path) -> bytes:
 
 
 def _missing(text: str, where: Where) -> DataError:
-    return DataError(text, where=where, code="labelbox-mask-missing", fix="check the path, and that it names a file")
+    return DataError(text, where=where, code="mask-missing", fix="check the path, and that it names a file")
