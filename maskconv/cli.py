@@ -14,12 +14,13 @@ from maskconv.flags import FormatCommand
 
 if TYPE_CHECKING:
     from maskconv.finding import Report
+    from maskconv.labelmap_make import Setup
     from maskconv.terminal import Terminal
 
 __all__ = ["cli", "main"]
 
 BOTH = ("from", "to")
-SIDES = {"convert": BOTH, "predict": BOTH, "isolate": BOTH, "validate": ("from",), "info": ("from",)}
+SIDES = {"convert": BOTH, "predict": BOTH, "isolate": BOTH, "validate": ("from", "to"), "info": ("from",)}
 EPILOG = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
 Given = dict[str, dict[str, str]]
 
@@ -264,25 +265,57 @@ def _close(
 @cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
 @click.argument("path")
 @FROM
+@click.option(
+    "--for",
+    "for_",
+    metavar="FORMAT",
+    help="Check for this target, too: what it cannot hold, and what its platform changes.",
+)
+@click.option(
+    "--against",
+    metavar="EXPORT",
+    help="Check that names and labels fit a CVAT task, a Labelbox ontology, a data.yaml, ...",
+)
 @fetching
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @JSON
 @DEBUG
 @click.pass_obj
-def validate(terminal: Terminal, /, path: str, from_: str | None, *, strict: bool, **access: Any) -> None:
+def validate(
+    terminal: Terminal,
+    /,
+    path: str,
+    from_: str | None,
+    for_: str | None,
+    against: str | None,
+    *,
+    strict: bool,
+    fetch: bool,
+    cache: str | None,
+    allow_hosts: tuple[str, ...],
+) -> None:
     """Check a data set or a label map.
 
     PATH is of any format that maskconv reads or checks. Every problem is shown with its file, its line and what to do.
     The exit status is 1 where there are errors or data would be lost, with --strict also where there are warnings.
+    With --for, the target's options are --to-X VALUE.
     """
-    from maskconv import driver, face
+    from maskconv import driver, face, review
 
-    with terminal.progress(path):
-        report = driver.check(path, from_, terminal.given["from"], **access)
+    if terminal.given["to"] and not for_:
+        raise click.UsageError("--to-X are options of a target: say which, --for FORMAT", click.get_current_context())
+    access = driver.reaching(cache, allow_hosts, fetch=fetch)
+    sides = {"options": terminal.given["from"], "write": terminal.given["to"]}
+    with terminal.progress(path) as progress:
+        report = review.check(path, from_, **sides, for_=for_, against=against, progress=progress, access=access)
     bad = ("error", "data", "warning") if strict else ("error", "data")
     ok = not any(tally.weight in bad for tally in report.heaviest)
     if terminal.json:
-        found = {name: value for name, value in report.to_dict().items() if name in {"codes", "findings"}}
+        found = {
+            name: value
+            for name, value in report.to_dict().items()
+            if name in {"images", "instances", "codes", "findings"}
+        }
         terminal.document({"ok": ok, "path": path, "format": report.source_format, **found, "error": None})
     else:
         for line in face.review_lines(report, terminal.look(), face.NOUNS):
@@ -314,6 +347,71 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
         terminal.line(line)
     if facts["codes"]:
         terminal.note(f"It has {face.counted(len(facts['codes']), 'finding')}: see maskconv validate {path}")
+
+
+@cli.command()
+@click.argument("file", required=False)
+@click.option("--fix", is_flag=True, help="Mend what is clear, and say what a person must decide.")
+@click.option(
+    "--from-names",
+    "names",
+    metavar="NAMES",
+    help="Make a label map: a,b,c, or what a data.yaml, a model, a task, an ontology or a data set has.",
+)
+@click.option(
+    "--as",
+    "as_",
+    type=click.Choice(["cvat-json", "labelbox-ontology"]),
+    help="Show the labels as the platform's own set-up of a project.",
+)
+@click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@DEBUG
+@click.pass_obj
+def labelmap(
+    terminal: Terminal,
+    /,
+    file: str | None,
+    names: str | None,
+    as_: Setup | None,
+    output: str | None,
+    *,
+    fix: bool,
+    overwrite: bool,
+) -> None:
+    """Check, mend or make a labelmap.txt.
+
+    FILE is a labelmap.txt, with --as any data set that has labels. The result goes to standard output or to OUT, which may be
+    FILE. The exit status is 1 where something is left that CVAT would refuse or change.
+    """
+    from maskconv import face, labelmap_make
+
+    if (file is None) == (names is None):
+        raise click.UsageError("labelmap takes a FILE or --from-names, one of the two", click.get_current_context())
+    terminal.stdout_is_data = output is None
+    if fix and file is not None and as_ is None:
+        fixed = labelmap_make.mended(file)
+        for line in face.fix_lines(file, fixed, terminal.look(err=True)):
+            terminal.line(line, err=True)
+        if fixed.text is not None:
+            _put(terminal, fixed.text, output, overwrite=overwrite or labelmap_make.same(file, output))
+        terminal.leave(1 if fixed.bad else 0)
+    elif names is not None or as_ is not None:
+        _put(terminal, labelmap_make.made(file, names, as_), output, overwrite=overwrite)
+    else:
+        raise click.UsageError(f"say what to do with {file}: --fix or --as (to check it: maskconv validate {file})")
+
+
+def _put(terminal: Terminal, text: str, output: str | None, *, overwrite: bool) -> None:
+    """A text for standard output or a file."""
+    from maskconv import labelmap_make
+
+    if output is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+    else:
+        labelmap_make.put(output, text, overwrite=overwrite)
+        terminal.note(f"written: {output}")
 
 
 @cli.command()

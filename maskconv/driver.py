@@ -17,13 +17,13 @@ from typing import Any
 
 from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
-from maskconv.errors import DataError, SourceError, UsageError
-from maskconv.finding import Finding, Report, Weight, as_finding
+from maskconv.errors import DataError, UsageError
+from maskconv.finding import Finding, Report, Weight
 from maskconv.fingerprint import fingerprint
 from maskconv.model import AnnotatedImage, LabelMap
-from maskconv.options import Options
 from maskconv.plugin import Access, Piece, Reader
 from maskconv.pool import Workers
+from maskconv.review import check
 from maskconv.sink import Encoder, OnError, OnLoss, Result, Sink, open_sink
 from maskconv.sources import (
     PathLike,
@@ -32,13 +32,12 @@ from maskconv.sources import (
     head_of,
     images_of,
     open_all,
-    readable,
     reading,
     spooled,
     units_of,
 )
 
-__all__ = ["ImageReader", "ImageWriter", "check", "convert", "info", "open_reader", "open_writer", "validate"]
+__all__ = ["ImageReader", "ImageWriter", "convert", "info", "open_reader", "open_writer", "validate"]
 
 Progress = Callable[[int], None]
 
@@ -93,7 +92,7 @@ def convert(
     kept = None if only is None else frozenset(only)
     change = Change(label_rules(labels), kept, check_template(name or ""))
     result, paths = Report() if report is None else report, expand(source, from_)
-    access = _access(cache, allow_hosts, fetch=fetch)
+    access = reaching(cache, allow_hosts, fetch=fetch)
     if resume and any(str(path) == "-" for path in paths):
         raise UsageError("standard input cannot be read again, so a run over it cannot be resumed")
     with open_all(paths, from_, read or {}, change, result, access) as (sources, known):
@@ -111,7 +110,7 @@ def convert(
     return result
 
 
-def _access(cache: PathLike | None, allow_hosts: Iterable[str], *, fetch: bool) -> Access:
+def reaching(cache: PathLike | None, allow_hosts: Iterable[str], *, fetch: bool) -> Access:
     """Raises UsageError where hosts or a cache are named and nothing is fetched."""
     hosts = frozenset([allow_hosts] if isinstance(allow_hosts, str) else allow_hosts)
     if not fetch and (cache is not None or hosts):
@@ -248,15 +247,6 @@ class ImageReader:
                 self.report.instances += len(image.annotations)
                 yield image
 
-    def check(self) -> None:
-        """Look at everything, make nothing."""
-        for unit in units_of(self._reader, self.report.add):
-            try:
-                with readable(self._reader.source):
-                    self._reader.check(unit, self._head, self.report.add)
-            except SourceError as error:
-                self.report.add(as_finding(error))
-
 
 @contextmanager
 def open_reader(
@@ -273,7 +263,7 @@ def open_reader(
     Raises UsageError and SourceError.
     """
     report = Report()
-    with reading(source, format, options, report, _access(cache, allow_hosts, fetch=fetch)) as reader:
+    with reading(source, format, options, report, reaching(cache, allow_hosts, fetch=fetch)) as reader:
         yield ImageReader(reader, report)
 
 
@@ -317,6 +307,9 @@ def validate(
     path: PathLike,
     *,
     format: str | None = None,  # noqa: A002
+    for_: str | None = None,
+    write: Mapping[str, Any] | None = None,
+    against: PathLike | None = None,
     fetch: bool = False,
     cache: PathLike | None = None,
     allow_hosts: Iterable[str] = (),
@@ -324,38 +317,13 @@ def validate(
 ) -> list[Finding]:
     """Everything that is wrong or suspicious in a source: a list of Finding, heaviest first (20 examples a code).
 
-    ``options`` are the format's, the others those of `convert`. Raises UsageError and SourceError where there is nothing
-    to look at.
+    ``for_`` names a format to check for, ``write`` are its options: what it would not hold, and what its platform changes.
+    ``against`` is what the source must fit: the export of a CVAT task, a Labelbox ontology, a data.yaml, another data set.
+    ``options`` are those of the source's format, the others those of `convert`. Raises UsageError and SourceError where
+    there is nothing to look at.
     """
-    return check(path, format, options, fetch=fetch, cache=cache, allow_hosts=allow_hosts).findings
-
-
-def check(
-    path: PathLike,
-    format: str | None,  # noqa: A002
-    options: Mapping[str, Any],
-    *,
-    fetch: bool = False,
-    cache: PathLike | None = None,
-    allow_hosts: Iterable[str] = (),
-) -> Report:
-    """What `validate` found, with counters."""
-    report = Report()
-    with spooled(path, report) as place:
-        fmt = registry.by_name(format) if format else registry.sniff(place)
-        report.source_format = fmt.name
-        if fmt.check is not None:
-            (fmt.reader.Options if fmt.reader else Options).parse(options, fmt.name, "read")
-            fmt.check(registry.probe(place), report.add)
-            return report
-        access = _access(cache, allow_hosts, fetch=fetch)
-        with reading(place, fmt.name, options, report, access) as reader:
-            reader.checking = True
-            try:
-                ImageReader(reader, report).check()
-            except SourceError as error:
-                report.add(as_finding(error))
-    return report
+    access = reaching(cache, allow_hosts, fetch=fetch)
+    return check(path, format, options, for_=for_, write=write, against=against, access=access).findings
 
 
 def info(

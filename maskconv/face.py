@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maskconv.finding import Finding, Report, Tally, Where
+    from maskconv.labelmap_fix import Fixed
 
 __all__ = [
     "Look",
@@ -16,6 +17,7 @@ __all__ = [
     "counted",
     "error_lines",
     "finding_lines",
+    "fix_lines",
     "info_lines",
     "label_lines",
     "outcome",
@@ -274,7 +276,10 @@ def _with_places(message: str, places: list[str]) -> list[str]:
 
 
 def review_lines(report: Report, look: Look, weights: Iterable[str]) -> Iterator[str]:
-    """Each file with its findings by line; a fix is said once for a code."""
+    """Each file with its findings: those of lines by line, the others by code, with a few examples of each.
+
+    A fix is said once for a code.
+    """
     files: dict[str, list[Finding]] = {}
     shown = set(weights)
     for finding in report.findings:
@@ -284,11 +289,36 @@ def review_lines(report: Report, look: Look, weights: Iterable[str]) -> Iterator
     for file, findings in files.items():
         if file:
             yield look.paint(plain(file), "bold")
-        for finding in sorted(findings, key=lambda f: f.where.line or 0):
+        lines = [finding for finding in findings if finding.where.line is not None]
+        for finding in sorted(lines, key=lambda f: f.where.line or 0):
             yield from _review(finding, said, look)
+        for group in _by_code(finding for finding in findings if finding.where.line is None):
+            for finding in group[:ALIKE]:
+                yield from _review(finding, said, look)
+            yield from _alike(group, report, look)
     for tally in report.heaviest:
-        if tally.weight in shown and tally.count > len(tally.examples):
-            yield f"... and {tally.count - len(tally.examples):,} more of {plain(tally.code)}"
+        lines_left = tally.count - len(tally.examples)
+        if tally.weight in shown and lines_left and any(f.where.line is not None for f in tally.examples):
+            yield f"... and {lines_left:,} more of {plain(tally.code)}"
+
+
+ALIKE = 3  # findings of one code that are shown where they have no line
+
+
+def _by_code(findings: Iterable[Finding]) -> list[list[Finding]]:
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.code, []).append(finding)
+    return list(groups.values())
+
+
+def _alike(group: Sequence[Finding], report: Report, look: Look) -> Iterator[str]:
+    """How many more there are of a code, and what all of them amount to."""
+    tally = next(t for t in report.heaviest if (t.code, t.weight) == (group[0].code, group[0].weight))
+    more = tally.count - ALIKE if tally.examples[: len(group)] == list(group) else len(group) - ALIKE
+    if more > 0:
+        total = f" ({_amount(tally)} in all)" if tally.unit and tally.amount != tally.count else ""
+        yield from hanging(" " * 16, f"... and {more:,} more{total}", look)
 
 
 def _file(where: Where) -> str:
@@ -320,6 +350,21 @@ def verdict(path: str, report: Report, *, ok: bool) -> str:
 
 def _count(report: Report, weight: str) -> int:
     return sum(t.count for t in report.heaviest if t.weight == weight)
+
+
+def fix_lines(file: str, fixed: Fixed, look: Look) -> Iterator[str]:
+    """What was mended in a label map, old and new, and what is left for a person to decide."""
+    yield look.paint(f"{plain(file)}: {counted(len(fixed.changes), 'change')}", "bold")
+    for change in fixed.changes:
+        head = f"{change.line or '':>5}  "
+        yield from hanging(f"{head}- ", plain(change.old), look)
+        for text in change.new.split("\n"):
+            yield from hanging(f"{'':>5}  + ", plain(text), look)
+    if fixed.left:
+        yield look.paint("left for you to decide", "bold")
+        said: set[tuple[str, str]] = set()
+        for finding in fixed.left:
+            yield from _review(finding, said, look)
 
 
 def info_lines(facts: dict[str, Any], look: Look) -> Iterator[str]:

@@ -33,6 +33,11 @@ class Fixed:
     changes: list[Change] = field(default_factory=list)
     left: list[Finding] = field(default_factory=list)
 
+    @property
+    def bad(self) -> bool:
+        """Whether something is left that CVAT would refuse or change."""
+        return any(finding.weight in {Weight.ERROR, Weight.DATA} for finding in self.left)
+
 
 @dataclass(frozen=True)
 class _Label:

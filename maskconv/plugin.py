@@ -154,10 +154,9 @@ class Reader(ABC, Generic[U, H]):
     def decode(self, unit: U, head: H, note: Note) -> Iterator[AnnotatedImage]:
         """The images of one unit: pure. Notes an error and leaves the item out, or raises DataError for the unit."""
 
-    def check(self, unit: U, head: H, note: Note) -> None:
-        """What ``validate`` looks at; by default all that decoding finds."""
-        for _ in self.decode(unit, head, note):
-            pass
+    def check(self, unit: U, head: H, note: Note) -> Iterator[AnnotatedImage]:
+        """Decode with a closer look, as ``validate`` does; by default decoding finds all there is to find."""
+        yield from self.decode(unit, head, note)
 
 
 class Writer(ABC, Generic[P]):

@@ -9,13 +9,13 @@ from typing import Any
 
 from maskconv import registry
 from maskconv.against import Comparison, expected
-from maskconv.errors import DataError, SourceError, UsageError
+from maskconv.errors import SourceError, UsageError
 from maskconv.finding import Finding, Report, as_finding
 from maskconv.model import AnnotatedImage
 from maskconv.options import Options
-from maskconv.plugin import Access, Head, Reader
+from maskconv.plugin import Access, Reader
 from maskconv.sink import Result, Sink, open_sink
-from maskconv.sources import PathLike, head_of, images_of, readable, reading, spooled, units_of
+from maskconv.sources import PathLike, head_of, images_of, reading, spooled, units_of
 
 __all__ = ["check"]
 
@@ -72,22 +72,21 @@ def _look(
     sink = None
     if for_ is not None:
         sink = open_sink(_target(for_), for_, write, head.labels, report, overwrite=True, dry=True)
-    for count, unit in enumerate(units_of(reader, report.add), 1):
-        try:
-            with readable(reader.source):
-                reader.check(unit, head, report.add)
-        except DataError as error:
-            report.add(as_finding(error))
-        if sink is not None or wanted is not None:
-            _compare(reader, unit, head, report, sink, wanted)
-        else:
-            report.images = count
+    for unit in units_of(reader, report.add):
+        for image in images_of(reader, unit, head, report.add):
+            if wanted is not None:
+                wanted.add(image)
+            if sink is not None:
+                sink.take(_foreseen(image, sink, str(reader.source)), stop_at_error=False)
+            else:
+                report.images += 1
+                report.instances += len(image.annotations)
         if progress is not None:
             progress(report.images)
     if sink is not None:
         sink.writer.finish(report.add)
     if wanted is not None:
-        wanted.finish(report.add)
+        wanted.finish(lambda finding: report.add(finding.at(path=str(reader.source))))
 
 
 def _target(name: str) -> str:
@@ -96,29 +95,12 @@ def _target(name: str) -> str:
     return f"target{(*fmt.suffixes, '')[0]}"
 
 
-def _compare(
-    reader: Reader[Any, Any], unit: Any, head: Head, report: Report, sink: Sink | None, wanted: Comparison | None
-) -> None:
-    """Look at a unit's images with a target's eyes; what decoding notes was noted by the check already."""
-    for image in images_of(reader, unit, head, _silent):
-        if wanted is not None:
-            wanted.add(image)
-        if sink is None:
-            report.images += 1
-            report.instances += len(image.annotations)
-            continue
-        sink.take(_foreseen(image, sink), stop_at_error=False)
-
-
-def _foreseen(image: AnnotatedImage, sink: Sink) -> Result:
+def _foreseen(image: AnnotatedImage, sink: Sink, path: str) -> Result:
     """What a target would hold of an image, and what its platform would change of that."""
     found: list[Finding] = []
     piece = sink.encode(image, found.append)
     if piece is not None:
         sink.writer.foresee(image, sink.encode.plan, lambda finding: found.append(finding.at(image=image.name)))
     labels = Counter(annotation.label for annotation in image.annotations)
+    found = [finding.at(path=path) for finding in found]
     return Result([] if piece is None else [piece], found, 1, labels.total(), labels)
-
-
-def _silent(_: Finding) -> None:
-    """Noted by the check."""

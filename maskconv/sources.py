@@ -140,7 +140,7 @@ def units_of(reader: Reader[Any, Any], note: Note) -> Iterator[Any]:
 def images_of(reader: Reader[Any, Any], unit: Any, head: Head, note: Note) -> Iterator[AnnotatedImage]:
     """A unit's images; what of it cannot be decoded or read is an error that is noted."""
     try:
-        yield from reader.decode(unit, head, note)
+        yield from (reader.check if reader.checking else reader.decode)(unit, head, note)
     except DataError as error:
         note(as_finding(error))
     except OSError as error:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import maskconv
+from maskconv import review
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Report, Weight
 from maskconv.model import AnnotatedImage, LabelMap, Mask
@@ -147,7 +148,7 @@ def read(path: Path, files: Mapping[str, Any] | None = None, *, check: bool = Fa
         found = list(images)
         if check:
             images.report.tallies.clear()
-            images.check()
+            images.report.extend(review.check(path, "cvat-mask", options).findings)
         return Got(images.labels, found, images.report)
 
 

@@ -181,11 +181,12 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         composite = objects.kind is png.Kind.RGB and objects.depth == 8 and not objects.alpha
         yield self._image(unit, found, table, data if composite else b"")
 
-    def check(self, unit: Item, head: CvatHead, note: Note) -> None:
+    def check(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
         """Also whether the picture has the masks' size, for which it must be opened."""
         for image in self.decode(unit, head, note):
             if unit.picture is not None and image.width is not None:
                 self._compare(unit, unit.picture, (image.width, image.height), note)
+            yield image
 
     def _compare(self, unit: Item, entry: Entry, masks: tuple[int, int | None], note: Note) -> None:
         size = picture_size(self._store.read(entry))

@@ -11,6 +11,7 @@ import numpy as np
 from maskconv import runs
 from maskconv._opencv import opencv
 from maskconv.finding import Finding, Note, Weight
+from maskconv.formats.cvat_mask.layout import counted
 from maskconv.geometry import polygon_mask, shape_mask
 from maskconv.model import AnnotatedImage, Mask, PixelRule, Polygon
 
@@ -47,13 +48,13 @@ def foresee(image: AnnotatedImage, note: Note) -> None:
         more += len(parts) if len(parts) > 1 else 0
         changed += _different(mask, parts)
     if gone:
-        text = "so small or thin that CVAT drops them when it converts masks to polygons"
+        text = f"{counted(gone, 'instance')} so small or thin that CVAT drops them when it converts masks to polygons"
         note(Finding("cvat-polygon-vanishes", Weight.WARNING, text, amount=gone, unit="instances", fix=FIX))
     if split:
-        text = f"of several parts, of which CVAT makes {more} separate shapes when it converts masks to polygons"
+        text = f"{counted(split, 'instance')} of several parts, which CVAT's conversion of masks to polygons makes {more} shapes"
         note(Finding("cvat-polygon-splits", Weight.WARNING, text, amount=split, unit="instances", fix=FIX))
     if changed:
-        text = "would change when CVAT converts masks to polygons: holes are filled, borders cut"
+        text = f"{counted(changed, 'pixel')} change when CVAT converts masks to polygons: holes are filled, borders cut"
         note(Finding("cvat-polygon-changes", Weight.WARNING, text, amount=changed, unit="pixels", fix=FIX))
 
 

@@ -15,7 +15,7 @@ import orjson
 from maskconv import pictures
 from maskconv.errors import DataError, OptionError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.labelbox_export import choose, document, naming
+from maskconv.formats.labelbox_export import choose, document, losses, naming
 from maskconv.formats.labelbox_export.choose import Chosen, Scene
 from maskconv.formats.labelbox_export.document import Labelled, Row
 from maskconv.formats.labelbox_export.image import ImageDecoder
@@ -45,6 +45,14 @@ class Unit(NamedTuple):
     end: int | None = None
 
 
+class Content(NamedTuple):
+    """What is read of a data row."""
+
+    row: Row
+    chosen: Chosen
+    scenes: list[Scene]
+
+
 class ExportReader(Reader[Unit, ExportHead]):
     """v1 JSON, v2 NDJSON, frames, and bare objects as Labelbox' documents print them."""
 
@@ -57,7 +65,7 @@ class ExportReader(Reader[Unit, ExportHead]):
             raise SourceError(text, where=Where(path=str(self.source)), fix="name the JSON or NDJSON file")
         self._index: Index | None = None
         self._lock = threading.Lock()
-        self._last: tuple[tuple[Place, ...], Row] | None = None
+        self._last: tuple[tuple[Place, ...], Content] | None = None
         self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
         self.pictures = _pictures(self.options.images) if self.options.images is not None else None
         self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
@@ -113,45 +121,37 @@ class ExportReader(Reader[Unit, ExportHead]):
         """A data row with frames, some of them at a time."""
         place = group.places[0]
         try:
-            row = self._row(group.places)
-            chosen = self._chosen(row, place, note)
+            content = self._content(group.places)
         except RecordError as error:
             note(place.error(self.source, error, unit="images"))
             return
-        count = len(choose.scenes(chosen.labels))
-        self._gaps(chosen.labels, place, note)
-        if chosen.labels and not count:
-            text = f"the label of the data row {row.id} has no frames, so it is no image"
-            note(place.finding(self.source, "labelbox-no-frames", Weight.INFO, text, unit="images"))
+        self._tell(content, place, note)
+        count = len(content.scenes)
         for begin in range(0, count, WINDOW):
             yield Unit(group.places, begin, min(begin + WINDOW, count))
 
     def _addresses(self, unit: Unit) -> list[str]:
         """The masks of a unit that decoding will read first."""
         with suppress(RecordError):
-            labels = choose.choose(self._row(unit.places), self.options).labels
-            objects = [one.raw for scene in choose.scenes(labels)[unit.begin : unit.end] for one in scene.objects]
-            return list(dict.fromkeys(filter(None, map(first_address, objects))))
+            scenes = self._content(unit.places).scenes[unit.begin : unit.end]
+            addresses = (first_address(one.raw) for scene in scenes for one in scene.objects)
+            return list(dict.fromkeys(filter(None, addresses)))
         return []
 
-    def _gaps(self, labels: tuple[Labelled, ...], place: Place, note: Note) -> None:
-        if gaps := sum(map(choose.missing, labels)):
-            text = f"its segments name {counted(gaps, 'instance')} on frames that the export does not have"
-            fix = "export it with interpolated frames to have them"
-            said = place.finding(
-                self.source, "labelbox-frames-missing", Weight.DATA, text, amount=gaps, unit="instances", fix=fix
-            )
-            note(said)
-
-    def _row(self, places: tuple[Place, ...]) -> Row:
-        """The records of a data row as one; the last one is kept, as its windows follow one another. Raises RecordError."""
+    def _content(self, places: tuple[Place, ...]) -> Content:
+        """A data row's records; those of the last one are kept, as its windows follow one another. Raises RecordError."""
         last = self._last
-        if last is not None and last[0] == places:
-            return last[1]
-        rows = [self._parsed(place) for place in places]
-        row = rows[0] if len(rows) == 1 else document.joined(rows)
-        self._last = (places, row)
-        return row
+        if last is None or last[0] != places:
+            rows = [self._parsed(place) for place in places]
+            row = rows[0] if len(rows) == 1 else document.joined(rows)
+            chosen = choose.choose(row, self.options)
+            last = self._last = (places, Content(row, chosen, choose.scenes(chosen.labels)))
+        return last[1]
+
+    def _tell(self, content: Content, place: Place, note: Note) -> None:
+        """What is not read of a data row."""
+        for code, weight, text, amount, unit, fix in losses.of(content.row, content.chosen, self.options.project):
+            note(place.finding(self.source, code, weight, text, amount=amount, unit=unit, fix=fix))
 
     def _parsed(self, place: Place) -> Row:
         try:
@@ -168,52 +168,24 @@ class ExportReader(Reader[Unit, ExportHead]):
             os.lseek(self._file, place.offset, os.SEEK_SET)
             return os.read(self._file, place.length)
 
-    def _chosen(self, row: Row, place: Place, note: Note) -> Chosen:
-        """The labels to read, and what that leaves out is noted. Raises RecordError."""
-
-        def say(code: str, weight: Weight, text: str, amount: int, unit: str, fix: str = "") -> None:
-            note(place.finding(self.source, code, weight, text, amount=amount, unit=unit, fix=fix))
-
-        chosen = choose.choose(row, self.options)
-        if chosen.skipped:
-            text = f"the data row {row.id} was skipped by its labeller: it is left out"
-            say("labelbox-skipped", Weight.INFO, text, chosen.skipped, "labels", "keep it: --from-skipped keep")
-        elif not chosen.labels and row.labels:
-            text = f"the data row {row.id} has no label in the project {self.options.project!r}: it is left out"
-            say("labelbox-project-other", Weight.INFO, text, 1, "images")
-        elif not chosen.labels:
-            text = f"the data row {row.id} has no label yet: it is left out"
-            say("labelbox-unlabelled", Weight.INFO, text, 1, "images")
-        if chosen.left:
-            text = f"{counted(chosen.left, 'label')} of the data row {row.id} not read, as asked"
-            say("labelbox-labels-left", Weight.INFO, text, chosen.left, "labels")
-        if count := sum(label.relationships for label in chosen.labels):
-            text = f"{counted(count, 'relationship')} between annotations dropped"
-            say("labelbox-relationships", Weight.DATA, text, count, "relationships")
-        if row.extras and chosen.labels:
-            text = f"{counted(row.extras, 'attachment or metadata field')} of the data row {row.id} not read"
-            say("labelbox-extras", Weight.INFO, text, row.extras, "facts")
-        return chosen
-
     # --- images -------------------------------------------------------------------------------------------------------
 
     def decode(self, unit: Unit, head: ExportHead, note: Note) -> Iterator[AnnotatedImage]:
         place = unit.places[0]
         try:
-            row = self._row(unit.places)
-            chosen = self._chosen(row, place, note if unit.end is None else lambda _: None)
-            if not chosen.labels:
+            content = self._content(unit.places)
+            row, labels = content.row, content.chosen.labels
+            if unit.end is None:
+                self._tell(content, place, note)
+            if not labels:
                 return
             name = naming.item(row, self.options.name, head) if row.id else self.source.stem
-            _elsewhere(chosen.labels)
+            _elsewhere(labels)
         except RecordError as error:
             note(place.error(self.source, error, unit="images"))
             return
-        if row.tiled:
-            text = "its picture is a layer of tiles: coordinates are those of the layer, not pixels of a picture"
-            note(place.finding(self.source, "labelbox-tiles", Weight.WARNING, text, name, unit="images"))
-        picture, size = self._picture(row, name, note)
-        for scene in choose.scenes(chosen.labels)[unit.begin : unit.end]:
+        picture, size = self._picture(row, name, note) if unit.end is None else (None, row.size)
+        for scene in content.scenes[unit.begin : unit.end]:
             image = self._image(scene, place, name, row, picture, size, note)
             if image is not None:
                 yield image

@@ -127,12 +127,11 @@ class YoloSegReader(Reader[Item, YoloHead]):
         collide = partial(self._collide, note)
         for root in self._roots:
             for pair in walk.pairs(root, self._pictures, self._tree, collide):
-                if pair.picture:
-                    mark = hash(pair.picture)
-                    if mark in seen:
-                        self._tally.again(pair)
-                        continue
-                    seen.add(mark)
+                mark = hash(pair.picture or pair.label or pair.name)
+                if mark in seen:
+                    self._tally.several.add(pair.picture or pair.label or pair.name)
+                    continue
+                seen.add(mark)
                 if self._usable(pair):
                     yield self._item(pair)
         self._tally.note(self._tree, note, checking=self.checking)
@@ -175,7 +174,7 @@ class YoloSegReader(Reader[Item, YoloHead]):
             ignored=None, sequence=None, frame=None, attributes={},
         )  # fmt: skip
 
-    def check(self, unit: Item, head: YoloHead, note: Note) -> None:
+    def check(self, unit: Item, head: YoloHead, note: Note) -> Iterator[AnnotatedImage]:
         """Also whether the trainer takes pictures this small; counts classes for what `units` says in the end."""
         for image in self.decode(unit, head, note):
             self._tally.count(unit.label, image, head.names)
@@ -185,6 +184,7 @@ class YoloSegReader(Reader[Item, YoloHead]):
                 )
                 where = self._tree.where(unit.label).at(image=unit.name)
                 note(Finding("yolo-picture-small", Weight.ERROR, text, where, fix="remove it from the set"))
+            yield image
 
     def _size(self, unit: Item) -> tuple[int, int]:
         if unit.picture is None:
