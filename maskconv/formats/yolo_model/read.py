@@ -6,6 +6,7 @@ An image's annotations stand in the model's own order, best score first, as Ultr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -67,6 +68,7 @@ class YoloModelReader(Reader[Unit, ModelHead]):
 
     def head(self, note: Note) -> ModelHead:
         options, facts = self.options, self._facts
+        _note_twice(facts.names, note)
         labels = labelled(options.names, facts.names, note)
         wanted = chosen(options.classes, facts.names)
         rules = Rules(options.conf, options.iou, wanted, options.max_det, options.agnostic_nms)
@@ -178,6 +180,14 @@ def _net(options: ReadOptions, facts: Facts, note: Note) -> tuple[int, int]:
         text = f"imgsz {asked[0]},{asked[1]} becomes {height},{width}, multiples of the model's stride {facts.stride}"
         note(Finding("yolo-imgsz-rounded", Weight.INFO, text, unit="runs", fix=f"ask for --imgsz {height},{width}"))
     return height, width
+
+
+def _note_twice(names: tuple[str, ...], note: Note) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        text = f"several classes of the model have one name and become one label: {', '.join(twice)}"
+        fix = "tell them apart with --names"
+        note(Finding("yolo-names-same", Weight.DATA, text, amount=len(twice), unit="labels", fix=fix))
 
 
 def _picture(path: str) -> Picture:
