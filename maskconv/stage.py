@@ -13,10 +13,12 @@ import sys
 import tempfile
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from maskconv._commit import (
     JOURNAL,
@@ -30,12 +32,17 @@ from maskconv._commit import (
     stage_folder,
     write_plan,
 )
-from maskconv.errors import DataError, TargetError, TargetExistsError
+from maskconv.errors import DataError, MaskconvError, TargetError, TargetExistsError
 from maskconv.finding import Where
 from maskconv.journal import Done, Journal
 from maskconv.plugin import Copy, Target
 from maskconv.result import Result
 from maskconv.store import MAX_MEMBER, unsafe
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from maskconv.cloud import Bucket, Uploads
 
 __all__ = ["DryStage", "Stage", "explained", "repair"]
 
@@ -46,8 +53,8 @@ class Stage:
     """Takes rows and blobs, shows nothing at the target until ``commit``; ``abort`` leaves no trace.
 
     ``write`` appends to the main file; ``put`` stores a named blob: a zip's member, a file of the folder, or, where the
-    target is a single file, a file of the sidecar folder that ``sidecar`` declared. Where the target is in parts, ``part``
-    begins each of its files.
+    target is a single file, a file of the sidecar folder that ``sidecar`` declared, or an object of the bucket that
+    ``remote`` did. Where the target is in parts, ``part`` begins each of its files.
 
     ``fingerprint`` makes the run resumable: ``done()`` are then the units that a run before it finished, whose blobs are
     here already; ``record`` notes the next one.
@@ -64,6 +71,8 @@ class Stage:
         self._main: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
         self._fresh: list[Any] = []
+        self._uploads: Uploads | None = None
+        self._unrecorded: deque[tuple[Done, list[tuple[str, Future[bool]]]]] = deque()
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._journal: Journal | None = None
         self._lock = -1
@@ -165,6 +174,12 @@ class Stage:
         self._blobs = staged
         self._moves.insert(0, (staged, path))
 
+    def remote(self, bucket: Bucket) -> None:
+        """Blobs go into this bucket as they come; what this run made there is deleted when it fails."""
+        from maskconv.cloud import Uploads
+
+        self._uploads = Uploads(bucket, [path for done in self.done() for path in done.state])
+
     def part(self) -> None:
         """Begin the next file of a target in parts: ``out-0001.ndjson``, ``out-0002.ndjson``, ..., no ``out.ndjson``."""
         with explained(self.target.path):
@@ -190,6 +205,9 @@ class Stage:
         with explained(self.target.path):
             if self._zip is not None:
                 self._put_member(self._zip, path, data)
+                return
+            if self._uploads is not None:
+                self._fresh.append((path, self._uploads.put(path, data)))
                 return
             assert self._blobs is not None, "a blob needs a zip, a folder, or a sidecar"  # noqa: S101
             file = self._blobs / path
@@ -261,17 +279,29 @@ class Stage:
 
     def record(self, source: str, result: Result) -> None:
         """Note a finished unit, once all it made is here. Without a journal, nothing."""
+        made, self._fresh = self._fresh, []
         if self._journal is None:
             return
         with explained(self.target.path):
             if self._zip is not None and self._main is not None:
                 self._main.flush()
-            self._journal.add(Done(source, result, self._fresh))
-        self._fresh = []
+            if self._uploads is None:
+                self._journal.add(Done(source, result, made))
+                return
+            self._unrecorded.append((Done(source, result, []), made))
+            self._record_uploaded(self._journal)
+
+    def _record_uploaded(self, journal: Journal) -> None:
+        """Note, in order, the units whose blobs have arrived, and which of these are this run's."""
+        while self._unrecorded and all(future.done() for _, future in self._unrecorded[0][1]):
+            done, made = self._unrecorded.popleft()
+            journal.add(replace(done, state=[path for path, future in made if future.result()]))
 
     def commit(self) -> None:
         """Make the target appear: all of it, or, on an error, none."""
         with explained(self.target.path):
+            if self._uploads is not None:
+                self._uploads.finish()
             self._finish_files()
             if self.target.stdout:
                 with (self.folder / "main").open("rb") as file:
@@ -297,6 +327,8 @@ class Stage:
 
         ``keep`` leaves a stage that can be resumed; whether it did is returned.
         """
+        resumable = keep and self._journal is not None
+        self._end_uploads(undo=not resumable and not (self.folder / "commit.json").exists())
         with suppress(OSError, ValueError):  # a full disk, a zip with half a member: the file goes anyway
             self._close_files()
         if (self.folder / "commit.json").exists():
@@ -305,11 +337,24 @@ class Stage:
             except OSError:
                 self._unlock()
                 return False
-        elif keep and self._journal is not None:
+        elif resumable:
             self._unlock()
             return True
         self._release()
         return False
+
+    def _end_uploads(self, *, undo: bool) -> None:
+        """Delete what was uploaded, or note it for a run that goes on; an error is no reason to leave the stage behind."""
+        if self._uploads is None:
+            return
+        from concurrent.futures import CancelledError
+
+        self._uploads.close()
+        with suppress(MaskconvError, OSError, CancelledError):
+            if undo:
+                self._uploads.undo()
+            elif self._journal is not None:
+                self._record_uploaded(self._journal)
 
     def _close_files(self) -> None:
         while self._archives:
@@ -351,6 +396,9 @@ class DryStage(Stage):
     def sidecar(self, path: Path) -> None:
         if self.target.stdout:
             super().sidecar(path)
+
+    def remote(self, bucket: Bucket) -> None:
+        pass
 
     def part(self) -> None:
         pass

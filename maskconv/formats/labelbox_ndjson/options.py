@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from pathlib import Path
 from string import Formatter
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from maskconv.cloud import SIGNED_AT_MOST
 from maskconv.formats.labelbox_ndjson.tables import Table
 from maskconv.maskfiles import MaskDir
 from maskconv.options import Options
 
 __all__ = ["ReadOptions", "WriteOptions"]
 
+_TIME = re.compile(r"(\d{1,6})([dhms])")
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _FIELDS = ("name", "stem", "ext", "split")
 
 
@@ -21,6 +26,20 @@ def _prefix(value: str | None) -> str | None:
     if value is not None and "://" not in value:
         raise ValueError("a prefix of addresses has a scheme, such as https://storage.example.com/masks/")
     return value
+
+
+def _lifetime(value: object) -> object:
+    """``7d``, ``12h``, ``90m``, ``600s`` as a timedelta."""
+    found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None and isinstance(value, str):
+        raise ValueError("write a time as 7d, 12h or 90m")
+    span = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else value
+    if isinstance(span, timedelta) and not timedelta() < span <= SIGNED_AT_MOST:
+        raise ValueError("a signed address is valid for 7 days at most")
+    return span
+
+
+Lifetime = Annotated[timedelta, BeforeValidator(_lifetime)]
 
 
 class ReadOptions(Options):
@@ -57,11 +76,17 @@ class WriteOptions(Options):
         "read); auto = files where mask_uri or mask_dir is given, else png",
     )
     mask_uri: str | None = Field(
-        default=None, description="prefix of instanceURI: the address under which mask_dir will be uploaded"
+        default=None, description="prefix of instanceURI: the address under which mask_dir will be, or is, uploaded"
     )
-    mask_dir: Path | None = Field(
+    mask_dir: MaskDir | None = Field(
         default=None,
-        description="folder for the composites, relative to the target's folder (default: <target>_masks beside the target)",
+        description="folder for the composites, relative to the target's folder (default: <target>_masks beside the target), "
+        "or a folder of an object store to upload them to: s3://bucket/masks, gs://..., az://...",
+    )
+    mask_sign: Lifetime | None = Field(
+        default=None,
+        description="with mask_dir in an object store: instanceURI is a signed address that is valid so long, 7d at most (12h, "
+        "90m): whoever has it may fetch the composite",
     )
     shape: Literal["mask", "polygon"] = Field(
         default="mask", description="mask = pixels, exact; polygon = one record a part: holes are filled, parts split"
@@ -114,6 +139,8 @@ class WriteOptions(Options):
 
     @model_validator(mode="after")
     def _files(self) -> Self:
+        if self.mask_sign and (self.mask_uri or not isinstance(self.mask_dir, str)):
+            raise ValueError("mask_sign goes with a mask_dir in an object store, and instead of mask_uri")
         if (self.mask_uri or self.mask_dir) and (self.masks in ("png", "composite") or self.shape == "polygon"):
             raise ValueError("mask_dir and mask_uri are for masks=files")
         if self.mask_uri and "?" in self.mask_uri:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from maskconv.cloud import Bucket
 from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.labelbox_ndjson.datarows import DataRows, data_rows
@@ -30,7 +33,9 @@ Mode = Literal["files", "png", "composite"]
 
 @dataclass(frozen=True)
 class Plan:
-    """``folder`` takes the composites, ``prefix`` is what their paths in it are appended to."""
+    """``folder`` or ``bucket`` takes the composites, ``prefix`` is what their paths in it are appended to; where they are
+    ``signed``, their addresses are the store's and valid so long.
+    """
 
     mode: Mode
     polygons: bool
@@ -41,6 +46,8 @@ class Plan:
     schemas: Schemas | None
     rows: DataRows | None
     max_records: int | None = None
+    bucket: Bucket | None = None
+    signed: timedelta | None = None
 
     def row(self, image: AnnotatedImage, note: Note) -> tuple[Row, bool]:
         """The data row of an image, and whether its global key may lack the picture's extension. Raises DataError."""
@@ -73,9 +80,14 @@ class Plan:
         by_name = self.template is None or "{name}" in self.template
         return self._place(image) if self.mode == "files" and by_name and self.rows is None else row[1]
 
-    def path(self, image: AnnotatedImage, layer: int) -> str:
-        """Where a composite goes in the folder: no two images' composites, and no two layers, have one path."""
+    def path(self, image: AnnotatedImage, layer: int, data: bytes) -> str:
+        """Where a composite goes in the folder: no two images' composites, and no two layers, have one path.
+
+        In a bucket a path names the content, too, so that a second run replaces nothing by something else.
+        """
         suffix = f".{layer}" if layer > 1 or _NUMBERED.fullmatch(image.name) else ""
+        if self.bucket is not None:
+            suffix += f".{hashlib.sha256(data).hexdigest()[:16]}"
         return "/".join(
             part if part not in ("", ".") else "_" for part in f"{self._place(image)}{suffix}.png".split("/")
         )
@@ -85,17 +97,21 @@ class Plan:
         return f"{split}{image.name}"
 
     def uri(self, path: str) -> str:
+        """The instanceURI of a composite. Raises TargetError where it cannot be signed."""
+        if self.bucket is not None and self.signed is not None:
+            return self.bucket.sign(path, self.signed)
         return self.prefix + quote(path)
 
 
 def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
     """Raises OptionError."""
     mode, polygons = _mode(options), options.shape == "polygon"
-    folder, prefix = _places(options, target) if mode == "files" and not polygons else (None, "")
+    bucket = _bucket(options)
+    folder, prefix = _places(options, bucket, target) if mode == "files" and not polygons else (None, "")
     tables = schemas(options.schema_ids) if options.schema_ids is not None else None
     rows = data_rows(options.data_rows) if options.data_rows is not None else None
     if not polygons:
-        _notice(mode, options, note)
+        _notice(mode, options, note, bucket=bucket is not None)
     if tables is not None and (odd := tables.odd()):
         text = f"Labelbox' schema ids have 25 characters; {', '.join(odd[:5])} {'has' if len(odd) == 1 else 'have'} not"
         note(
@@ -104,7 +120,8 @@ def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
     space = namespace(options.uuid_namespace)
     if options.previous is not None:
         earlier(options.previous)
-    return Plan(mode, polygons, folder, prefix, space, options.global_key, tables, rows, options.max_records)
+    known = (space, options.global_key, tables, rows, options.max_records)
+    return Plan(mode, polygons, folder, prefix, *known, bucket, options.mask_sign)
 
 
 def _mode(options: WriteOptions) -> Mode:
@@ -113,15 +130,29 @@ def _mode(options: WriteOptions) -> Mode:
     return options.masks
 
 
-def _places(options: WriteOptions, target: Target) -> tuple[Path, str]:
-    """The folder of composites, and the prefix of their addresses."""
+def _bucket(options: WriteOptions) -> Bucket | None:
+    """The place in an object store. Raises OptionError, MissingDependencyError."""
+    if not isinstance(options.mask_dir, str):
+        return None
+    bucket = Bucket.parse(options.mask_dir)
+    bucket.check()
+    return bucket
+
+
+def _places(options: WriteOptions, bucket: Bucket | None, target: Target) -> tuple[Path | None, str]:
+    """The folder of composites on this machine, and the prefix of their addresses."""
+    given = options.mask_uri
+    if given and not given.endswith(("/", "=")):
+        given += "/"
+    if bucket is not None:
+        return None, given or f"{bucket.scheme}://{bucket.name}/{quote(bucket.prefix)}{'/' * bool(bucket.prefix)}"
     if target.stdout:
         fix = "write to a file, or put the masks into the records: --to-masks png"
         raise OptionError("standard output has no place for mask files", fix=fix)
     home = target.path.parent
     folder = home / (options.mask_dir or f"{target.path.stem}_masks")
-    if options.mask_uri:
-        return folder, options.mask_uri if options.mask_uri.endswith(("/", "=")) else f"{options.mask_uri}/"
+    if given:
+        return folder, given
     try:
         relative = Path(os.path.relpath(folder, home)).as_posix()
     except ValueError as error:  # another drive
@@ -129,10 +160,12 @@ def _places(options: WriteOptions, target: Target) -> tuple[Path, str]:
     return folder, quote(relative) + "/"
 
 
-def _notice(mode: Mode, options: WriteOptions, note: Note) -> None:
-    if mode == "files" and not options.mask_uri:
-        text = "instanceURI is a path on this machine; Labelbox needs an address that it can fetch"
-        fix = "name where the masks will be: --to-mask-uri https://..., or put them into the records: --to-masks png"
+def _notice(mode: Mode, options: WriteOptions, note: Note, *, bucket: bool) -> None:
+    if mode == "files" and not options.mask_uri and not options.mask_sign:
+        what = "an object that needs the store's credentials" if bucket else "a path on this machine"
+        text = f"instanceURI is {what}; Labelbox needs an address that it can fetch"
+        sign = "sign their addresses: --to-mask-sign 7d" if bucket else "put them into the records: --to-masks png"
+        fix = f"name where the masks will be: --to-mask-uri https://..., or {sign}"
         note(Finding("labelbox-local-uri", Weight.WARNING, text, fix=fix))
     if mode == "composite":
         text = "masks travel as imBytes, which Labelbox' SDK cannot read"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +120,8 @@ class LabelboxWriter(Writer[Plan]):
         self._previous = Previous(earlier(self.options.previous)) if self.options.previous is not None else None
         if plan.folder is not None:
             stage.sidecar(plan.folder)
+        if plan.bucket is not None:
+            stage.remote(plan.bucket)
 
     def append(self, piece: Piece, note: Note) -> None:
         del note
@@ -145,10 +148,19 @@ class LabelboxWriter(Writer[Plan]):
         names = self._parts.names()
         each = (f"The records are in {names}: each file is an import of its own.",) if names else ()
         steps = (*each, _IMPORT, _AGAIN)
+        if self._plan.signed is not None:
+            return (
+                f"The masks' addresses are valid for {_spoken(self._plan.signed)}: import before they run out.",
+                *steps,
+            )
         if self._plan.folder is None:
             return steps
         place = self.options.mask_uri or "where Labelbox can fetch them, and write the file again with --to-mask-uri"
         return f"Upload the PNGs of {self._plan.folder} to {place}.", *steps
+
+
+def _spoken(span: timedelta) -> str:
+    return counted(span.days, "day") if not span.seconds else f"{span.total_seconds() / 3600:g} hours"
 
 
 def _held(image: AnnotatedImage, plan: Plan, note: Note) -> list[Item]:
@@ -201,7 +213,7 @@ def _transport(image: AnnotatedImage, items: list[Item], plan: Plan) -> tuple[di
     blobs: list[tuple[str, bytes]] = []
     for layer, (data, colors) in enumerate(_composites(image, masks), start=1):
         if plan.mode == "files":
-            path = plan.path(image, layer)
+            path = plan.path(image, layer, data)
             blobs.append((path, data))
             form, text = "instanceURI", plan.uri(path)
         else:
