@@ -13,7 +13,8 @@ import pytest
 from maskconv import png, registry
 from maskconv.finding import Finding, Weight
 from maskconv.formats.mcv import McvReader, McvWriter
-from maskconv.model import Feature, PixelRule
+from maskconv.geometry import shape_mask
+from maskconv.model import AnnotatedImage, Feature, LabelMap, PixelRule
 from maskconv.options import Options
 from maskconv.plugin import Format
 from maskconv.runs import RunMap
@@ -49,6 +50,19 @@ YOLO_MODEL: dict[str, Any] = {
     "read_options": {"model": FIXTURES / "yolo-model" / "tiny-seg.onnx"},
     "sniffed": False,
 }
+
+
+def _pixels(self: FormatContract, path: Path) -> tuple[LabelMap, list[AnnotatedImage]]:
+    """What is read, outlines as the masks that they mean."""
+    labels, images = FormatContract.read(self, path)
+    found = []
+    for image in images:
+        told = [a.replace(shape=shape_mask(a.shape, image.width, image.height)) for a in image.annotations]
+        found.append(image.replace(annotations=tuple(told)))
+    return labels, found
+
+
+YOLO_SEG: dict[str, Any] = {"read": _pixels, "write_options": {"images": "none"}, "read_options": {"size": "24x16"}}
 # The ways a format is written that are worth a run of their own; every format has at least one.
 WAYS: dict[str, list[dict[str, Any]]] = {
     "cvat-mask": [{}, {"write_options": {"png": "palette"}}],
@@ -72,7 +86,11 @@ WAYS: dict[str, list[dict[str, Any]]] = {
     ],
     "mcv": [{}],
     "yolo-model": [YOLO_MODEL],
-    "yolo-seg": [{"rule": PixelRule.CENTRE_NEAR}],
+    "yolo-seg": [
+        YOLO_SEG,
+        YOLO_SEG | {"write_options": {"images": "none", "parts": "split"}},
+        YOLO_SEG | {"write_options": {"images": "none", "holes": "fill"}},
+    ],
 }
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.yolo_seg.tree import Tree
-from maskconv.formats.yolo_seg.walk import Pair
 from maskconv.model import AnnotatedImage, Box
 
 __all__ = ["Tally"]
@@ -42,9 +41,6 @@ class Tally:
     outlines: Some = field(default_factory=Some)
     names: Mapping[int, str] = field(default_factory=dict)
     classes: Counter[str] = field(default_factory=Counter)
-
-    def again(self, pair: Pair) -> None:
-        self.several.add(pair.picture)
 
     def count(self, label: str, image: AnnotatedImage, names: Mapping[int, str]) -> None:
         self.names = names
