@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.places import FIXTURES
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # tests that import onnxruntime themselves send nothing, either
 FOLDER = FIXTURES / "yolo-model"
 WEIGHTS, ONNX = FOLDER / "tiny-seg.pt", FOLDER / "tiny-seg.onnx"
 SIZE = 160  # what the model was trained at
