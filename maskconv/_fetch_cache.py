@@ -37,7 +37,7 @@ class Cache:
 
     def path(self, name: str) -> Path:
         """The file of an address; ``name`` is what it names."""
-        digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
         return self.folder / digest[:2] / f"{digest[2:]}.mask"
 
     def has(self, name: str) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from maskconv.errors import DataError
 
-__all__ = ["OBJECTS", "WEB", "Url", "identity", "is_remote", "parse", "scheme", "shown"]
+__all__ = ["OBJECTS", "WEB", "Url", "identity", "is_labelbox", "is_remote", "parse", "scheme", "shown"]
 
 WEB = frozenset({"http", "https"})
 OBJECTS = frozenset({"s3", "gs", "az"})
@@ -62,6 +62,10 @@ def is_remote(uri: str) -> bool:
     return scheme(uri) in WEB | OBJECTS
 
 
+def is_labelbox(host: str) -> bool:
+    return host == "labelbox.com" or host.endswith(".labelbox.com")
+
+
 def shown(uri: str) -> str:
     """An address for people: without user name, password, query and fragment, and not too long."""
     bare = uri.split("?", 1)[0].split("#", 1)[0]
@@ -79,7 +83,9 @@ def parse(uri: str) -> Url:
         parts = urlsplit(uri)
         host, port = parts.hostname or "", parts.port
         host = host if host.isascii() else host.encode("idna").decode()
-    except (ValueError, UnicodeError) as error:
+        target = quote(parts.path or "/", safe=_PATH)
+        target += f"?{quote(parts.query, safe=_QUERY)}" if parts.query else ""
+    except ValueError as error:
         raise _bad(uri, "is no address") from error
     if len(uri) > _MAX or any(c <= " " or c in "\x7f\\" for c in uri.split("#", 1)[0].replace(" ", "")):
         raise _bad(uri, f"is no address: it has more than {_MAX:,} characters, a backslash or a control character")
@@ -87,9 +93,6 @@ def parse(uri: str) -> Url:
         raise _bad(uri, "holds a user name or a password, which are not sent")
     if parts.scheme.lower() not in WEB or not host or any(c in host for c in " %/"):
         raise _bad(uri, "is no http or https address with a host")
-    target = quote(parts.path or "/", safe=_PATH)
-    if parts.query:
-        target += f"?{quote(parts.query, safe=_QUERY)}"
     kind = parts.scheme.lower()
     return Url(kind, host.lower().rstrip("."), port if port is not None else 443 if kind == "https" else 80, target)
 
@@ -115,8 +118,8 @@ def identity(uri: str) -> str:
     for needed, more in _SIGNED:
         if needed <= names:
             signing |= needed | more
-    host = (urlsplit(address).hostname or "").lower()
-    if host == "labelbox.com" or host.endswith(".labelbox.com"):
+    host = address.partition("://")[2].split("/", 1)[0].rsplit("@", 1)[-1].split(":", 1)[0]
+    if is_labelbox(host.lower()):
         signing.add("token")
     kept = [field for field in fields if _name(field) not in signing]
     return address + ("?" + "&".join(kept) if kept else "")

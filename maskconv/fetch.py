@@ -21,7 +21,7 @@ from maskconv import __version__
 from maskconv._fetch_cache import Cache
 from maskconv._fetch_http import Clock, Connections, Limits
 from maskconv._fetch_reply import AgainError, body, failed, foreign, judge, network
-from maskconv._fetch_url import OBJECTS, WEB, Url, identity, parse, scheme, shown
+from maskconv._fetch_url import OBJECTS, WEB, Url, identity, is_labelbox, parse, scheme, shown
 from maskconv.errors import DataError, OptionError
 from maskconv.plugin import Access
 
@@ -162,7 +162,7 @@ class Fetcher:
         for _ in range(self.limits.redirects + 1):
             if self._closed.is_set():
                 raise failed(url.text, "the run is ending")
-            trusted = url.scheme == "https" and _is_labelbox(url.host) and url.host == home
+            trusted = url.scheme == "https" and is_labelbox(url.host) and url.host == home
             headers = _HEADERS | ({"Authorization": f"Bearer {self._key}"} if trusted and self._key else {})
             with ExitStack() as stack:
                 with network(url, clock, self.limits):
@@ -171,7 +171,7 @@ class Fetcher:
                     url = _next(url, response)
                     home = home if url.host == home else ""
                     continue
-                judge(response, url, key=trusted and bool(self._key), labelbox=_is_labelbox(url.host))
+                judge(response, url, key=trusted and bool(self._key), labelbox=is_labelbox(url.host))
                 self._cache.store(name, body(response, url, clock, self.limits))
                 return
         raise failed(url.text, f"more than {self.limits.redirects} redirects", "correct the address")
@@ -184,10 +184,6 @@ def _next(url: Url, response: HTTPResponse) -> Url:
         reason = f"it redirects to {shown(location)}, which is not followed"
         raise failed(url.text, reason, "correct the address", "mask-host")
     return parse(location)
-
-
-def _is_labelbox(host: str) -> bool:
-    return host == "labelbox.com" or host.endswith(".labelbox.com")
 
 
 def _key() -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from pydantic import BeforeValidator
 
@@ -220,10 +220,16 @@ def _tails(uri: str) -> list[str]:
 
     Not those that are the same for many masks, such as ``index/1/mask``.
     """
-    path = unquote(urlsplit(uri).path if _SCHEME.match(uri) else uri).replace("\\", "/")
+    path = unquote(_path(uri) if _SCHEME.match(uri) else uri).replace("\\", "/")
     parts = [part for part in path.split("/") if part and not unsafe(part)]
     tails = ["/".join(parts[i:]) for i in range(len(parts)) if not _COMMON.fullmatch("/".join(parts[i:]))]
     return [name for tail in tails for name in ((tail,) if _is_picture(tail) else (tail, f"{tail}.png"))]
+
+
+def _path(uri: str) -> str:
+    """An address without its scheme, host, query and fragment; it may be anything."""
+    rest = uri.split("#", 1)[0].split("?", 1)[0].partition(":")[2]
+    return rest[2:].partition("/")[2] if rest.startswith("//") else rest
 
 
 def _is_picture(name: str) -> bool:
