@@ -110,8 +110,15 @@ def test_what_follows_two_dashes_is_a_path():
     )
 
 
-def test_validate_has_no_target_options():
-    assert cli.take_options(["validate", "a", "--to-x", "1"])[0] == ["validate", "a", "--to-x", "1"]
+def test_info_has_no_target_options():
+    assert cli.take_options(["info", "a", "--to-x", "1"])[0] == ["info", "a", "--to-x", "1"]
+
+
+def test_target_options_of_a_check_need_a_target(here):
+    status, _, err = run("validate", "a.mcv", "--to-png", "rgb")
+    assert status == 2
+    assert "--to-X are options of a target: say which, --for FORMAT" in err
+    assert run("validate", "a.mcv", "--for", "cvat-mask", "--to-png", "palette")[0] == 0
 
 
 @pytest.mark.parametrize("tail", [["--to-x"], ["--to-x", "--overwrite"], ["--to-x", "1", "--to-x=2"]])
@@ -491,7 +498,7 @@ def test_a_terminal_gets_colour_and_lines_that_fit(here, columns):
     break_lines(here / "a.mcv", 2, 4, text="{}")
     shown = terminal_output(["validate", "a.mcv"], {}, columns)
     assert "\x1b[31m\x1b[1merror" in shown
-    text = click.unstyle(shown).replace("\r", "")
+    text = click.unstyle(shown).replace("\r", "\n")  # what shows progress is overwritten
     assert max(map(len, text.splitlines())) <= columns
     assert "\x1b[3" not in terminal_output(["validate", "a.mcv"], {"NO_COLOR": "1"}, columns)
 

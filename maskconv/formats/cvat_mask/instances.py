@@ -12,6 +12,7 @@ from maskconv import png, runs
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.cvat_mask.layout import counted
+from maskconv.formats.cvat_mask.polluted import reason
 from maskconv.formats.cvat_mask.table import BLACK, UNDECLARED, VOID, VOID_INDEX, Codes, Table, color_text
 from maskconv.model import Mask
 from maskconv.png import Kind, MaskPng
@@ -108,10 +109,10 @@ def _undeclared(mask: MaskPng, wrong: NDArray[np.bool_], table: Table, where: Wh
         fix = "class indices are line numbers, from 0: add the missing lines to labelmap.txt"
         return DataError(text, where=where, code="cvat-index-undeclared", fix=fix)
     colors = values if mask.palette is None else png.pack(mask.palette)[values]
+    why, fix = reason(np.unique(colors), table)
+    more = f" ({count:,} such colours, {why}; {counted(pixels, 'pixel')} in all)" if why else more
     text = f"the colour {color_text(int(colors[0]))} at x={x}, y={y} is in no line of the label map{more}"
-    fix = "add a label of that colour to labelmap.txt, or export the mask again without resizing or JPEG"
-    if (table.color_codes(png.pack(png.unpack(colors)[:, ::-1])) < BLACK).all():
-        fix = "red and blue are swapped: write the mask again as RGB, not BGR"
+    fix = fix or "add a label of that colour to labelmap.txt, or export the mask again without resizing or JPEG"
     return DataError(text, where=where, code="cvat-color-undeclared", fix=fix)
 
 
