@@ -13,6 +13,7 @@ from maskconv.formats.cvat_mask.table import BLACK, Table
 __all__ = ["reason"]
 
 MANY = 4  # fewer undeclared colours are labels that the map lacks
+FLOOD = 128  # undeclared colours are no labels, whatever they look like
 NEAR = 12  # steps of a channel by which JPEG blurs a colour
 CLOSE = 3.0  # distance of a blend from the line between its colours; rounding makes it 0.9
 LOOKED_AT = 256  # colours
@@ -40,6 +41,8 @@ def reason(colors: NDArray[Any], table: Table) -> tuple[str, str]:
     if blended >= 0.5:
         text = f"about {round(blended * len(colors)):,} of them blends of two declared ones, as interpolation leaves them"
         return text, f"masks were resized with interpolation: {again}"
+    if len(colors) >= FLOOD:
+        return "as JPEG and interpolation leave them", f"masks were saved as JPEG, or resized with interpolation: {again}"
     return "", ""
 
 
