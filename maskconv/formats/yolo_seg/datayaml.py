@@ -101,7 +101,7 @@ class _Reading:
                 found.splits[split] = places
 
     def _note_split_keys(self, values: dict[str, Node]) -> None:
-        known = {_NEAR["validation"] if key == "validation" else key for key in values}
+        known = {_NEAR.get(key.lower(), key.lower()) for key in values}
         for key in ("train", "val"):
             if key not in known:
                 weight = Weight.ERROR if self._refused is Weight.ERROR else Weight.INFO

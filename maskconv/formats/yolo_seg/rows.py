@@ -173,13 +173,13 @@ def _of_length(counts: NDArray[np.intp], numbers: _Numbers, extras: Extras, say:
 
 def _wrong_length(count: int, extras: Extras, *, boxes: bool) -> tuple[str, str, str]:
     """Code, sentence and remedy for a row of ``count`` values, those behind the coordinates left out."""
-    values = f"{max(count - 1, 0)} coordinates" if count != 2 else "1 coordinate"
+    values = f"{max(count - 1, 0)} coordinates"
     behind = f" before {_behind(extras)}" if extras.values else ""
     if count == 5:
         text = f"this row is a box, among outlines: {_REJECTED}"
         return "yolo-row-box", text, "outline the object, or remove the row"
     if count > 1 and count % 2 == 0:
-        text = f"{values}{behind} are no pairs of x and y: {_REJECTED}"
+        text = f"the number of coordinates{behind} is odd ({count - 1}): {_REJECTED}"
         return "yolo-row-odd", text, "correct the row, or remove it"
     if boxes:
         text = f"{values}{behind} among boxes of 4: {_REJECTED}"

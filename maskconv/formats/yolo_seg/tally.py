@@ -55,7 +55,7 @@ class Tally:
             fix = "name the pictures' folder (--from-images), or their size (--from-size 1920x1080)"
             note(Finding("yolo-labels-alone", Weight.ERROR, text, where, self.alone.number, "images", fix))
         if self.missing.number:
-            text = f"{self.missing.of('listed picture')} are not there"
+            text = f"{self.missing.of('picture')} listed and not there"
             fix = "correct the list, or --from-images"
             note(Finding("yolo-list-missing", Weight.ERROR, text, where, self.missing.number, "images", fix))
         if self.unlabelled.number:
@@ -72,7 +72,9 @@ class Tally:
     def _note_checked(self, tree: Tree, note: Note) -> None:
         where = tree.where("")
         if self.boxes.number and self.outlines.number:
-            text = f"{self.boxes.of('label file')} hold boxes, others outlines: the trainer then ignores all outlines"
+            text = (
+                f"{self.boxes.of('label file')} with boxes, others with outlines: the trainer then ignores all outlines"
+            )
             fix = "outline those objects, or remove these files' rows"
             note(Finding("yolo-boxes-mixed", Weight.ERROR, text, where, self.boxes.number, "images", fix))
         unused = [name for name in dict.fromkeys(self.names.values()) if name not in self.classes]
