@@ -107,21 +107,21 @@ def not_segmenting(path: Path, found: str) -> SourceError:
 
 
 def not_loaded(path: Path, error: Exception, engine: str) -> SourceError:
-    text = f"{engine} cannot load these weights ({_reason(error)})"
+    text = f"{engine} cannot load these weights ({_reason(error, path)})"
     fix = "copy or export the file again: yolo export model=best.pt format=onnx dynamic=True"
     return SourceError(text, where=Where(path=str(path)), code="yolo-weights-corrupt", fix=fix)
 
 
 def not_run(path: Path, error: Exception, shape: Sequence[int]) -> SourceError:
-    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({_reason(error)})"
+    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({_reason(error, path)})"
     fix = "try another --imgsz, --batch 1 or --device cpu"
     return SourceError(text, where=Where(path=str(path)), code="yolo-model-failed", fix=fix)
 
 
-def _reason(error: Exception) -> str:
-    """An engine's first line, without its decoration."""
-    text = str(error).strip().split("\n", maxsplit=1)[0]
-    text = re.sub(r"^(ERROR\W*|\[ONNXRuntimeError\] : \d+ : \w+ : )", "", text)
+def _reason(error: Exception, path: Path) -> str:
+    """An engine's first line, without its decoration and the path, which the sentence begins with."""
+    text = str(error).strip().split("\n", maxsplit=1)[0].replace(str(path), path.name)
+    text = re.sub(r"^(ERROR \S+ |\[ONNXRuntimeError\] : \d+ : \w+ : )", "", text)
     return textwrap.shorten(text, 160, placeholder=" ...") or type(error).__name__
 
 
