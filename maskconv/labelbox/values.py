@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,14 @@ def _broken(path: Path, span: Span, error: orjson.JSONDecodeError, note: Note) -
 
 def _no_json(data: bytes, error: orjson.JSONDecodeError) -> tuple[str, str]:
     """Why a record is no JSON, and what to do."""
-    try:
-        json.loads(data)
-    except (ValueError, RecursionError):
-        text = data[:60].decode("utf-8", "replace").strip()
-        return f"this is no JSON ({_lower(error.msg)}): {text!r}{' ...' if len(data) > 60 else ''}", "mend or remove it"
-    return "NaN and Infinity are no JSON, and no coordinates", "mend the shape that has no number, or remove the record"
+    constants: list[str] = []
+    with suppress(ValueError, RecursionError):
+        json.loads(data, parse_constant=constants.append)
+        if constants:
+            fix = "mend the shape that has no number, or remove the record"
+            return "NaN and Infinity are no JSON, and no coordinates", fix
+    text = data[:60].decode("utf-8", "replace").strip()
+    return f"this is no JSON ({_lower(error.msg)}): {text!r}{' ...' if len(data) > 60 else ''}", "mend or remove it"
 
 
 def _lower(text: str) -> str:

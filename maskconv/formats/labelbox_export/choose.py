@@ -14,11 +14,11 @@ __all__ = ["Chosen", "Object", "Scene", "choose", "keyframe", "missing", "of_pro
 
 
 class Chosen(NamedTuple):
-    """The labels to read; ``left`` counts those of them that were not chosen, ``skipped`` those that a labeller skipped."""
+    """The labels to read; ``left`` counts those that were not chosen, ``skipped`` are those that a labeller skipped."""
 
     labels: tuple[Labelled, ...]
-    left: int = 0
-    skipped: int = 0
+    left: int
+    skipped: tuple[Labelled, ...]
 
 
 class Object(NamedTuple):
@@ -45,6 +45,7 @@ def of_project(labels: Iterable[Labelled], project: str | None) -> list[Labelled
 def choose(row: Row, options: ReadOptions) -> Chosen:
     """Raises RecordError where there are several, and nobody said which."""
     given = of_project(row.labels, options.project)
+    skipped = tuple(label for label in given if label.skipped and options.skipped == "drop")
     labels = [label for label in given if not label.skipped or options.skipped == "keep"]
     projects = dict.fromkeys(label.project for label in labels)
     if len(projects) > 1:
@@ -52,7 +53,7 @@ def choose(row: Row, options: ReadOptions) -> Chosen:
         fix = "say which: --from-project NAME"
         raise RecordError(f"the data row has labels in several projects: {told}", code="labelbox-projects", fix=fix)
     kept = _picked(labels, options.label)
-    return Chosen(tuple(kept), len(labels) - len(kept), len(given) - len(labels))
+    return Chosen(tuple(kept), len(labels) - len(kept), skipped)
 
 
 def _picked(labels: list[Labelled], how: str) -> list[Labelled]:

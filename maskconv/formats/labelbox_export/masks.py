@@ -41,7 +41,7 @@ class ImageMasks:
     def __init__(self, files: MaskFiles, frame: int | None) -> None:
         self._files = files
         self._frame = frame
-        self._read: dict[tuple[str, bool], Composite | Mask | DataError] = {}
+        self._read: dict[tuple[str, str], Composite | Mask | DataError] = {}
 
     @property
     def composites(self) -> list[Composite]:
@@ -59,7 +59,7 @@ class ImageMasks:
         raise UnavailableError(first)
 
     def _known(self, ref: MaskRef, feature: str) -> Composite | Mask | DataError:
-        key = ref.address, ref.composite
+        key = ref.address, "" if ref.composite else f"of {feature}"
         if key not in self._read:
             self._read[key] = self._load(ref, feature)
         return self._read[key]

@@ -1,0 +1,61 @@
+"""What an item is called, and where its picture is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from maskconv.formats.labelbox_export.document import Row
+from maskconv.formats.labelbox_export.index import digest
+from maskconv.labelbox import names
+from maskconv.labelbox.checks import RecordError
+from maskconv.labelbox.names import stem
+from maskconv.model import Picture
+from maskconv.pictures import PictureFolder
+from maskconv.plugin import Head
+from maskconv.store import unsafe
+
+__all__ = ["ExportHead", "at_labelbox", "find", "item"]
+
+
+@dataclass(frozen=True)
+class ExportHead(Head):
+    """``shared`` are the digests of external ids that several data rows have, little-endian 64 bits each, sorted."""
+
+    shared: bytes = b""
+
+    def is_shared(self, external_id: str) -> bool:
+        known = np.frombuffer(self.shared, "<u8")
+        wanted = np.uint64(digest(external_id))
+        at = int(np.searchsorted(known, wanted))
+        return at < len(known) and bool(known[at] == wanted)
+
+
+def item(row: Row, by: str, head: ExportHead) -> str:
+    """The name of a data row's item. Raises RecordError where it has none, or none that can be used."""
+    named = {"external_id": stem(row.external_id), "global_key": stem(row.global_key), "id": row.id}
+    order = [by]
+    if by == "auto":
+        order = ["global_key", "id"] if head.is_shared(row.external_id) else ["external_id", "global_key", "id"]
+    name = next((named[key] for key in order if named[key]), "")
+    said = unsafe(name) or ("" if name and not name.endswith("/") else "is no name")
+    if said:
+        fix = "name items by another key: --from-name external_id | global_key | id"
+        raise RecordError(f"the data row {row.id} cannot be named {name!r}: it {said}", code="name-unsafe", fix=fix)
+    return name
+
+
+def at_labelbox(row: Row, name: str) -> Picture | None:
+    """The picture that only Labelbox has, by the key that names the item."""
+    if stem(row.global_key) == name:
+        return names.picture(("globalKey", row.global_key))
+    if stem(row.external_id) == name:
+        return Picture.unchecked(path="labelbox:external-id", member=row.external_id, width=None, height=None)
+    return names.picture(("id", row.id)) if row.id else None
+
+
+def find(folder: PictureFolder, row: Row, name: str) -> Picture | None:
+    """The picture of a data row in a folder: by its keys, the item's name, or the last part of its address."""
+    keys = (row.external_id, row.global_key, name, row.address.split("?")[0].rsplit("/", 1)[-1])
+    return next((found for key in keys if key and (found := folder.find(key)) is not None), None)
