@@ -1,0 +1,282 @@
+"""labelbox-ndjson: mask records of videos and DICOM series."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+
+import maskconv
+from maskconv import Mask, SourceError, open_reader
+from maskconv.driver import validate
+from maskconv.finding import Finding, Weight
+from maskconv.formats.labelbox_ndjson import FORMAT
+from maskconv.model import AnnotatedImage
+from tests.places import real_data
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def canvas(*colors: tuple[int, int, int], size: tuple[int, int] = (6, 12)) -> Any:
+    """A block of each colour, from left to right."""
+    array = np.zeros((*size, 3), np.uint8)
+    for number, color in enumerate(colors):
+        array[1 : 4 + number % 2, 3 * number : 3 * number + 2] = color
+    return array
+
+
+def png_of(array: Any, mode: str | None = None) -> bytes:
+    file = io.BytesIO()
+    image = Image.fromarray(array)
+    (image.convert(mode) if mode else image).save(file, "PNG")
+    return file.getvalue()
+
+
+def inline(index: int, array: Any, mode: str | None = None) -> dict[str, Any]:
+    return {"index": index, "imBytes": base64.b64encode(png_of(array, mode)).decode()}
+
+
+def instance(color: Any = RED, name: str = "car", **parts: Any) -> dict[str, Any]:
+    return {"colorRGB": list(color), "name": name} | parts
+
+
+def record(frames: Any, instances: Any, key: str = "clip.mp4", **parts: Any) -> dict[str, Any]:
+    return {"dataRow": {"globalKey": key}, "masks": {"frames": frames, "instances": instances}} | parts
+
+
+def write(folder: Path, *records: Any) -> Path:
+    path = folder / "in.ndjson"
+    path.write_bytes(b"".join(orjson.dumps(r) + b"\n" for r in records))
+    return path
+
+
+def read(path: Path, **options: Any) -> tuple[list[AnnotatedImage], list[Finding]]:
+    with open_reader(path, format="labelbox-ndjson", **options) as images:
+        return list(images), images.report.findings
+
+
+def where(array: Any, color: Any) -> Mask:
+    return Mask.from_array((array == color).all(axis=2))
+
+
+def test_a_clip(tmp_path: Path) -> None:
+    """Each instance has one track; one that is not on a frame is absent there, which is no error."""
+    both, red = canvas(RED, GREEN), canvas(RED)
+    (tmp_path / "24.png").write_bytes(png_of(red))
+    frames = [{"index": 24, "instanceURI": "24.png"}, inline(1, both)]
+    path = write(tmp_path, record(frames, [instance(), instance(GREEN, "dog")]))
+    images, findings = read(path)
+    assert findings == []
+    assert [(i.name, i.sequence, i.frame, i.width, i.height) for i in images] == [
+        ("clip.mp4/frame_000001", "clip.mp4", 1, 12, 6),
+        ("clip.mp4/frame_000024", "clip.mp4", 24, 12, 6),
+    ]
+    assert [[(a.label, a.track, a.shape) for a in i.annotations] for i in images] == [
+        [("car", 1, where(both, RED)), ("dog", 2, where(both, GREEN))],
+        [("car", 1, where(red, RED))],
+    ]
+    assert images[1].encoded is not None and images[1].encoded.png == png_of(red)
+
+
+def test_a_dicom_series(tmp_path: Path) -> None:
+    axial = record([inline(2, canvas(RED))], [instance(name="organ")], "ct.dcm", groupKey="axial")
+    coronal = record([inline(1, canvas(RED, size=(4, 5)))], [instance(name="organ")], "ct.dcm", groupKey="Coronal")
+    images, findings = read(write(tmp_path, coronal, axial))
+    assert findings == []
+    assert [(i.name, i.sequence, i.frame, i.width) for i in images] == [
+        ("ct.dcm/axial/frame_000002", "ct.dcm/axial", 2, 12),
+        ("ct.dcm/coronal/frame_000001", "ct.dcm/coronal", 1, 5),
+    ]
+    assert [a.track for i in images for a in i.annotations] == [2, 1]
+
+
+def test_several_records_of_one_data_row(tmp_path: Path) -> None:
+    one, other = canvas(RED), canvas(GREEN, BLUE)
+    uuid = "45b15f9d-7884-4bb7-ac01-3567e8ed6c36"
+    picture = {"dataRow": {"globalKey": "clip.mp4"}, "uuid": uuid, "name": "box"}
+    records = [
+        record(
+            [inline(1, one), inline(2, one)], [instance(classifications=[{"name": "x"}])], uuid=uuid, confidence=0.5
+        ),
+        picture | {"bbox": {"top": 1, "left": 1, "height": 2, "width": 2}},
+        record([inline(2, other)], [instance(GREEN, "dog"), instance(BLUE, "cat")]),
+        picture | {"answer": {"name": "y"}},
+    ]
+    images, findings = read(write(tmp_path, *records))
+    assert [i.name for i in images] == ["clip.mp4", "clip.mp4/frame_000001", "clip.mp4/frame_000002"]
+    assert [[(a.label, a.track, a.id, a.score) for a in i.annotations] for i in images[1:]] == [
+        [("car", 1, uuid, 0.5)],
+        [("car", 1, uuid, 0.5), ("dog", 2, None, None), ("cat", 3, None, None)],
+    ]
+    assert images[1].annotations[0].attributes == {"classifications": [{"name": "x"}]}
+    assert sorted(f.code for f in findings) == ["labelbox-no-segmentation", "labelbox-size-unknown"]
+    assert images[2].encoded is None
+
+
+def test_labels_by_schema_id(tmp_path: Path) -> None:
+    each = {"colorRGB": list(RED), "schemaId": "ck68grts29n7w0890wv344dif"}
+    path = write(tmp_path, record([inline(1, canvas(RED))], [each]))
+    images, findings = read(path)
+    assert images[0].annotations[0].label == each["schemaId"]
+    assert [f.code for f in findings] == ["labelbox-schema-unnamed"]
+    images, findings = read(path, schema_ids={"car": each["schemaId"]})
+    assert images[0].annotations[0].label == "car" and findings == []
+
+
+def test_what_is_suspicious(tmp_path: Path) -> None:
+    array = canvas(RED, GREEN, BLUE)
+    path = write(tmp_path, record([inline(1, array)], [instance(), instance(name="dog")]))
+    (image,), findings = read(path)
+    assert [(a.label, a.track) for a in image.annotations] == [("car", 1), ("dog", 2)]
+    told = {f.code: f for f in findings}
+    assert set(told) == {"labelbox-color-unnamed", "labelbox-color-twice"}
+    left = told["labelbox-color-unnamed"]
+    assert (left.amount, left.unit, left.where.image) == (14, "pixels", "clip.mp4/frame_000001")
+    assert left.message.startswith("no instance names 2 colours of the composite imBytes")
+    assert told["labelbox-color-twice"].message == "the colour [255, 0, 0] is named by two instances"
+    (image,), findings = read(write(tmp_path, record([inline(1, canvas(RED), "P")], [instance()])))
+    assert [f.code for f in findings] == ["labelbox-composite-kind"] and image.encoded is None
+    (image,), findings = read(write(tmp_path, record([inline(1, canvas())], [instance()])))
+    assert findings == [] and image.annotations == () and image.frame == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "code", "words"),
+    [
+        ({"masks": 3}, "labelbox-video", "its masks are not an object of frames and instances"),
+        ({"masks": {"frames": [inline(1, canvas(RED))]}}, "labelbox-video", "its masks have no instances"),
+        ({"masks": {"instances": [instance()]}}, "labelbox-video", "its masks have no frames"),
+        ({"masks": {"frames": [], "instances": [instance()]}}, "labelbox-video", "its masks have no frames"),
+        ({"groupKey": "a/b"}, "labelbox-video", "its groupKey 'a/b' is no axis"),
+        ({"groupKey": ".."}, "labelbox-video", "its groupKey '..' is no axis"),
+        ({"uuid": "x"}, "labelbox-uuid", "the uuid 'x' is not one of 128 bits"),
+        ({"confidence": 7}, "labelbox-confidence", "its confidence is 7, not a number 0..1"),
+    ],
+)
+def test_records_that_are_wrong(tmp_path: Path, parts: Any, code: str, words: str) -> None:
+    good = record([inline(1, canvas(RED))], [instance()])
+    images, findings = read(write(tmp_path, good, good | parts))
+    assert len(images) == 1
+    (told,) = findings
+    assert (told.code, told.message, told.weight, told.where.line) == (code, words, Weight.ERROR, 2)
+    assert told.fix
+
+
+@pytest.mark.parametrize(
+    ("frames", "code", "words"),
+    [
+        ([{"index": "1", "imBytes": "x"}], "labelbox-frame", "a frame's index is '1', not a number"),
+        ([{"index": -1, "imBytes": "x"}], "labelbox-frame", "a frame's index is -1, not a number"),
+        ([{"index": True, "imBytes": "x"}], "labelbox-frame", "a frame's index is True, not a number"),
+        ([7], "labelbox-frame", "a frame's index is None, not a number"),
+        ([inline(1, canvas(RED))] * 2, "labelbox-frame", "the frame 1 occurs twice"),
+        ([{"index": 1}], "labelbox-mask", "its mask has none of instanceURI, png and imBytes"),
+        ([{"index": 1, "png": "x"}], "labelbox-mask", "the mask of the frame 1 is a png, which has no colours"),
+        ([{"index": 1, "imBytes": "*"}], "labelbox-base64", "its mask is no base64"),
+        ([{"index": 1, "imBytes": "AAAA"}], "png-foreign", "imBytes: this is no PNG"),
+        ([{"index": 1, "instanceURI": "gone.png"}], "mask-missing", "gone.png is not there"),
+    ],
+)
+def test_frames_that_are_wrong(tmp_path: Path, frames: Any, code: str, words: str) -> None:
+    images, findings = read(write(tmp_path, record(frames, [instance(), instance(GREEN)])))
+    (told,) = findings
+    assert images == []
+    assert (told.code, told.weight, told.where.line) == (code, Weight.ERROR, 1)
+    assert words in told.message and told.fix
+
+
+@pytest.mark.parametrize(
+    ("each", "code"),
+    [
+        ({"name": "car"}, "labelbox-color"),
+        ({"colorRGB": [1, 2, 3]}, "labelbox-label"),
+        ({"colorRGB": [1, 2, 3], "name": "x", "schemaId": "y"}, "labelbox-label"),
+        (instance(classifications=[1]), "labelbox-classifications"),
+        (7, "labelbox-video"),
+    ],
+)
+def test_instances_that_are_wrong(tmp_path: Path, each: Any, code: str) -> None:
+    images, findings = read(write(tmp_path, record([inline(1, canvas(RED))], [each])))
+    assert images == [] and [(f.code, f.where.line) for f in findings] == [(code, 1)]
+
+
+def test_composites_of_one_frame_have_one_size(tmp_path: Path) -> None:
+    one, other = inline(1, canvas(RED)), inline(1, canvas(RED, size=(7, 12)))
+    images, findings = read(write(tmp_path, record([one], [instance()]), record([other], [instance()] * 2)))
+    (told,) = findings
+    assert [len(i.annotations) for i in images] == [1]
+    assert (told.code, told.amount, told.unit) == ("labelbox-size", 2, "instances")
+    assert told.message == "the composite imBytes has 12 x 7 pixels, that of another record has 12 x 6"
+
+
+def test_masks_on_other_machines(tmp_path: Path) -> None:
+    frames = [{"index": n, "instanceURI": f"https://x/{n}.png"} for n in (1, 2)]
+    path = write(tmp_path, record(frames, [instance()]))
+    with pytest.raises(SourceError, match="on other machines"):
+        read(path)
+    assert {(f.code, f.weight) for f in validate(path)} == {("mask-remote", Weight.WARNING)}
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "1.png").write_bytes(png_of(canvas(RED)))
+    images, findings = read(path, mask_dir=tmp_path / "m")
+    assert [i.frame for i in images] == [1]
+    assert [f.code for f in findings] == ["mask-missing"]
+
+
+def test_long_clips_are_read_in_windows(tmp_path: Path) -> None:
+    """Any number of jobs gives the same bytes; a unit has at most 32 frames, and readers pickle."""
+    frames = [inline(n, canvas(RED, GREEN) if n % 3 else canvas(GREEN)) for n in range(1, 71)]
+    path = write(tmp_path, record(frames, [instance(), instance(GREEN, "dog")]))
+    assert FORMAT.reader is not None
+    reader = FORMAT.reader(path, FORMAT.reader.Options.parse({}, "x", "read"))
+    copy = pickle.loads(pickle.dumps(reader))
+    reader.open()
+    copy.open()
+    head = reader.head(pytest.fail)
+    units = list(reader.units(pytest.fail))
+    assert [len(u.frames) for u in units] == [32, 32, 6]
+    for unit in reversed(units):
+        assert list(copy.decode(unit, head, pytest.fail)) == list(reader.decode(unit, head, pytest.fail))
+    reader.close()
+    copy.close()
+    for jobs in (1, 2, 3):
+        maskconv.convert(path, tmp_path / f"{jobs}.mcv", jobs=jobs)
+    assert len({(tmp_path / f"{jobs}.mcv").read_bytes() for jobs in (1, 2, 3)}) == 1
+
+
+def test_a_clip_of_the_oracle(tmp_path: Path) -> None:
+    """All colours of the SDK's composite, by its own CRC of each."""
+    lines = real_data("labelbox-oracle/composite1080.crc.txt").read_text().splitlines()[3:]
+    wanted = {}
+    for line in lines:
+        color, _, rest = line.partition(") ")
+        wanted[tuple(map(int, color[1:].split(",")))] = rest.split("draw(color=1) ")[1].split()[0]
+    frames = [{"index": 7, "instanceURI": "composite1080.png"}]
+    path = write(tmp_path, record(frames, [instance(color, f"{color}") for color in wanted]))
+    (image,), findings = read(path, mask_dir=real_data("labelbox-oracle"))
+    assert findings == [] and len(image.annotations) == 20
+    drawn = {a.label: zlib.crc32(a.shape.to_array().astype(np.uint8).tobytes()) for a in image.annotations}
+    assert drawn == {f"{color}": int(crc, 16) for color, crc in wanted.items()}
+
+
+def test_the_oracles_video_records(tmp_path: Path) -> None:
+    """The counts of the raw JSON: a frame each, an instance for each colour that its composite has."""
+    path = real_data("labelbox-oracle/import_all.ndjson")
+    records = [r for r in map(json.loads, path.read_text().splitlines()) if "masks" in r]
+    every = {tuple(i["colorRGB"]) for r in records for i in r["masks"]["instances"]}
+    for name in ("frame_1", "frame_24", "ct_1"):
+        (tmp_path / f"{name}.png").write_bytes(png_of(canvas(*sorted(every)[1:], size=(6, 30))))
+    images, findings = read(path, mask_dir=tmp_path)
+    frames = [i for i in images if i.frame is not None]
+    assert len(frames) == sum(len(r["masks"]["frames"]) for r in records) == 4
+    expected = sum(len(r["masks"]["frames"]) * len(r["masks"]["instances"]) for r in records)
+    assert sum(len(i.annotations) for i in frames) == expected == 6
+    assert "labelbox-no-segmentation" not in [f.code for f in findings]
