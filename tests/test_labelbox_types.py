@@ -3,8 +3,10 @@ the vocabulary. Beside the SDK itself: tests/oracle/test_labelbox_types_sdk.py."
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -439,7 +441,6 @@ def test_another_source_takes_the_place_of_the_old(png_file):
     assert mask.composite.map.height == 2
     with pytest.raises(ValueError, match="`arr` required"):
         mask.im_bytes = None
-    assert mask.composite.map.height == 2
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32, np.int64, np.uint16])
@@ -449,6 +450,15 @@ def test_two_dimensional_arrays_of_any_integer_type(dtype):
     assert Mask(mask=mask, color=1).draw().tolist() == [[0, 1], [0, 1]]
     assert Mask(mask=mask, color=(2, 2, 2)).draw(color=1).tolist() == [[0, 0], [1, 0]]
     assert (MaskData.from_2D_array([[0, 1], [2, 1]]).arr == mask.arr).all()
+
+
+def test_copies_have_pixels_of_their_own(png_file):
+    mask = MaskData(file_path=png_file)
+    assert mask.composite.map.height == 20
+    other = mask.model_copy(update={"file_path": None, "im_bytes": as_png(PICTURE[:3])})
+    assert other.value.shape == (3, 21, 3) and mask.value.shape == (20, 21, 3)
+    for again in (copy.deepcopy(mask), pickle.loads(pickle.dumps(mask))):
+        assert (again.value == PICTURE).all() and again == mask
 
 
 def test_maskdata_draws():

@@ -50,7 +50,8 @@ class MaskData(BaseModel):
     arr: Any = None
     fetch: Callable[[str], bytes] | None = Field(default=None, exclude=True, repr=False)
     _composite: Composite | None = PrivateAttr(default=None)
-    _sum: int = PrivateAttr(default=0)
+    _seen: Any = PrivateAttr(default=None)  # what `_composite` was made of
+    _indexed: Any = PrivateAttr(default=None)  # the array that `_seen` tells of
     _pixels: NDArray[np.uint8] | None = PrivateAttr(default=None)
 
     @classmethod
@@ -90,35 +91,36 @@ class MaskData(BaseModel):
             raise ValueError("One of `file_path`, `im_bytes`, `url`, `uid`, `global_key` or `arr` required.")
         return self
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in _SOURCES or name == "fetch":
-            self._composite = self._pixels = None
-
     @property
     def value(self) -> NDArray[np.uint8]:
         """The pixels, uint8 (H, W, 3): ``arr`` itself, or read-only what was decoded, once."""
         if self.arr is not None:
             found: NDArray[np.uint8] = self.arr
             return found
+        composite = self.composite
         if self._pixels is None:
-            self._pixels = self.composite.to_array()
+            self._pixels = composite.to_array()
             self._pixels.flags.writeable = False
         return self._pixels
 
     @property
     def composite(self) -> Composite:
-        """The pixels by colour, made once; again only where ``arr`` was written to, which its checksum tells."""
+        """The pixels by colour, made once; again only where the source is another, or ``arr`` was written to."""
+        now = self._signature()
+        if self._composite is None or now != self._seen:
+            self._composite = self._decoded() if self.arr is None else Composite.from_array(self.arr)
+            self._seen, self._pixels = now, None
+        return self._composite
+
+    def _signature(self) -> Any:
+        """What changes with the pixels: an array's checksum, or the source that counts."""
         if self.arr is None:
-            found = self._composite or self._decoded()
-        elif self._composite is not None and _fixed(self.arr):
-            found = self._composite
-        else:
-            array = np.ascontiguousarray(self.arr)
-            before, self._sum = self._sum if self._composite else None, crc32(array.data)
-            found = self._composite if self._composite and before == self._sum else Composite.from_array(array)
-        self._composite = found
-        return found
+            given = self.im_bytes if self.im_bytes is not None else self.file_path
+            return given if given is not None else (self.url, self.fetch)
+        if self._indexed is self.arr and _fixed(self.arr):
+            return self._seen
+        self._indexed = self.arr
+        return self.arr.shape, crc32(np.ascontiguousarray(self.arr).data)
 
     def draw(self, color: Any = None, **options: Any) -> NDArray[Any]:
         """The pixels of one colour as `Mask.draw` gives them, ``options`` are its own; without a colour a copy of all."""
