@@ -8,9 +8,8 @@ not the mask's, and `cv2.fillPoly` draws them. See docs/geometry.md.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from maskconv._ring_join import Contours, added, bridges, keyholes, longest
 from maskconv._ring_walk import Pieces, compressed, simplified, walk
 from maskconv.model import Mask
 
-__all__ = ["Ring", "one_ring", "rings"]
+__all__ = ["Crop", "Ring", "one_ring", "rings"]
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -29,17 +28,25 @@ Bitmap = NDArray[np.uint8]
 SHEET = 1 << 24  # pixels of crops that are painted together, at most (but for a single one)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ring:
+class Crop(NamedTuple):
+    """A mask's bounding box as 0 and 1, and its top left corner in the image."""
+
+    bitmap: Bitmap
+    x: int
+    y: int
+
+
+class Ring(NamedTuple):
     """A closed ring of pixel indices, and what it means under the centre rules.
 
     ``points``: int32 (n >= 3, 2) of x and y, the first not repeated at the end; no collinear points, but a ring of one or
     two pixels repeats the last point. ``area`` is the mask's, in pixels; ``bridged`` are the pixels that bridges between its
     ``parts`` add; ``holes`` are joined by ways of at most ``keyhole`` pixels. ``iou`` is intersection over union of what
-    the ring means and the mask. ``simplified``: points were left out.
+    the ring means and the mask. ``simplified``: points were left out. ``crop`` are the mask's pixels.
     """
 
     points: Ints
+    crop: Crop
     area: int
     bridged: int = 0
     parts: int = 1
@@ -73,24 +80,16 @@ def rings(masks: Sequence[Mask], *, max_points: int | None = None) -> list[Ring 
     """The rings of an image's masks, which are all of one size: `one_ring` of each, made together, as that is faster."""
     found: list[Ring | None] = []
     for crops in _crops(masks):
-        drafts = [_draft(crop) for crop in crops if crop.bitmap.size]
+        drafts = _drafts([crop for crop in crops if crop.bitmap.size])
         made = iter(_made(drafts, max_points) if drafts else ())
         found += [next(made) if crop.bitmap.size else None for crop in crops]
     return found
 
 
-class _Crop(NamedTuple):
-    """A mask's bounding box as 0 and 1, and its top left corner in the image."""
-
-    bitmap: Bitmap
-    x: int
-    y: int
-
-
 class _Draft(NamedTuple):
     """The pieces of a ring in a crop's coordinates, and the ring's facts."""
 
-    crop: _Crop
+    crop: Crop
     pieces: Pieces
     area: int
     bridged: int = 0
@@ -99,17 +98,32 @@ class _Draft(NamedTuple):
     keyhole: int = 0
 
 
-def _draft(crop: _Crop) -> _Draft:
+def _drafts(crops: Sequence[Crop]) -> list[_Draft]:
+    """Step by step for all crops: a processor that repeats one step is up to twice as fast as one that goes round."""
     cv2 = opencv()
-    contours, tree = cv2.findContours(crop.bitmap, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    area = cv2.countNonZero(crop.bitmap)
-    if len(contours) == 1:
-        return _Draft(crop, [contours[0][:, 0]], area)
-    known = Contours.of(contours, tree)
-    data, width = crop.bitmap.tobytes(), crop.bitmap.shape[1]
-    ways, joints = keyholes(known, data, width), bridges(known, crop.bitmap.shape)
-    bridged = added(known, joints, data, width)
-    return _Draft(crop, walk(known, ways, joints), area, bridged, known.parts, len(ways), longest(known, ways))
+    traced = [cv2.findContours(crop.bitmap, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE) for crop in crops]
+    areas = [cv2.countNonZero(crop.bitmap) for crop in crops]
+    joined = _joined([(crop, *found) for crop, found in zip(crops, traced, strict=True) if len(found[0]) > 1])
+    return [
+        _Draft(crop, [contours[0][:, 0]], area)
+        if len(contours) == 1
+        else _Draft(crop, next(joined), area, *next(joined))
+        for crop, (contours, _), area in zip(crops, traced, areas, strict=True)
+    ]
+
+
+def _joined(traced: Sequence[tuple[Crop, Any, Any]]) -> Iterator[Any]:
+    """For each crop of several contours the pieces of its ring, then its facts as `_Draft` has them."""
+    known = [Contours.of(contours, tree) for _, contours, tree in traced]
+    data = [crop.bitmap.tobytes() for crop, _, _ in traced]
+    shapes = [crop.bitmap.shape for crop, _, _ in traced]
+    ways = [keyholes(each, pixels, shape[1]) for each, pixels, shape in zip(known, data, shapes, strict=True)]
+    joints = [bridges(each, shape) for each, shape in zip(known, shapes, strict=True)]
+    bridged = [added(each, pixels, shape[1]) for each, pixels, shape in zip(joints, data, shapes, strict=True)]
+    pieces = [walk(each, holes + parts) for each, holes, parts in zip(known, ways, joints, strict=True)]
+    for i, each in enumerate(known):
+        yield pieces[i]
+        yield bridged[i], each.parts, len(ways[i]), longest(each, ways[i])
 
 
 def _made(drafts: Sequence[_Draft], max_points: int | None) -> Iterator[Ring]:
@@ -120,11 +134,12 @@ def _made(drafts: Sequence[_Draft], max_points: int | None) -> Iterator[Ring]:
         start, end = end, end + count
         if max_points is None or count <= max_points:
             iou = draft.area / (draft.area + draft.bridged)
-            yield Ring(_padded(placed[start:end]), *draft[2:], iou)
+            yield Ring(_padded(placed[start:end]), draft.crop, *draft[2:], iou)
         else:
             fewer = simplified(draft.pieces, points[start:end], max_points)
             iou = _iou(fewer, draft.crop.bitmap)
-            yield Ring(_padded(fewer + np.array(draft.crop[1:], np.int32)), *draft[2:], iou, simplified=True)
+            ring = _padded(fewer + np.array(draft.crop[1:], np.int32))
+            yield Ring(ring, draft.crop, *draft[2:], iou, simplified=True)
 
 
 def _padded(points: Ints) -> Ints:
@@ -140,7 +155,7 @@ def _iou(points: Ints, bitmap: Bitmap) -> float:
 # --- masks -> crops -----------------------------------------------------------------------------------------------------
 
 
-def _crops(masks: Sequence[Mask]) -> Iterator[list[_Crop]]:
+def _crops(masks: Sequence[Mask]) -> Iterator[list[Crop]]:
     """The masks' crops, in batches of bounded size; those of masks without pixels are empty."""
     if not masks:
         return
@@ -177,7 +192,7 @@ def _batches(sizes: Sequence[int]) -> Iterator[slice]:
     yield slice(start, len(sizes))
 
 
-def _painted(rows: Ints, columns: Ints, lengths: Ints, counts: Longs, boxes: Longs) -> list[_Crop]:
+def _painted(rows: Ints, columns: Ints, lengths: Ints, counts: Longs, boxes: Longs) -> list[Crop]:
     """Crops, painted one after the other into one long row of pixels."""
     left, top, width, height = boxes.T
     ends = np.cumsum(width * height)
@@ -185,4 +200,4 @@ def _painted(rows: Ints, columns: Ints, lengths: Ints, counts: Longs, boxes: Lon
     starts = rows * np.repeat(width, counts) + columns + np.repeat(shift, counts)
     sheet = runs.to_bitmap(starts, lengths, int(ends[-1]), 1)[0].view(np.uint8)
     places = zip(pairwise([0, *ends.tolist()]), boxes.tolist(), strict=True)
-    return [_Crop(sheet[a:b].reshape(h, w), x, y) for (a, b), (x, y, w, h) in places]
+    return [Crop(sheet[a:b].reshape(h, w), x, y) for (a, b), (x, y, w, h) in places]

@@ -6,7 +6,6 @@ between. So a spanning tree of least length adds the fewest pixels that straight
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,10 +24,11 @@ AT_ONCE = 1 << 18  # distances that are computed together, at most
 
 
 class Joint(NamedTuple):
-    """Two points that a way joins, by their index in `Contours.points`."""
+    """Two points that are joined, by their index in `Contours.points`; of a bridge also the way from one to the other."""
 
     a: int
     b: int
+    way: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,34 +36,35 @@ class Contours:
     """All contours of a mask, pixel by pixel, one part after the other: its outline, then its holes from left to right.
 
     ``points``: int32 (n, 2) of x and y in the crop; ``xy`` is the same as (2, n). ``first`` are the contours' first points and
-    the number of points, ``parts_first`` those of the parts. ``inner``: of each hole the leftmost point.
+    the number of points, ``parts_first`` those of the parts. ``inner``: of each hole the leftmost point, its x and y.
     """
 
     points: Ints
     xy: Ints
     first: list[int]
     parts_first: list[int]
-    inner: list[int]
+    inner: list[tuple[int, int, int]]
 
     @classmethod
     def of(cls, traced: Sequence[Any], tree: Any) -> Contours:
         """From what cv2.findContours gives with RETR_CCOMP and CHAIN_APPROX_NONE."""
-        parents = tree[0, :, 3].tolist()
         holes: dict[int, list[tuple[int, int, int]]] = {}
+        parents = tree[0, :, 3].tolist()
         for i, parent in enumerate(parents):
             if parent >= 0:
                 columns = traced[i][:, 0, 0]
                 at = int(columns.argmin())
                 holes.setdefault(parent, []).append((int(columns[at]), i, at))
         order: list[Any] = []
-        first, parts_first, inner = [0], [0], []
+        first, parts_first = [0], [0]
+        inner: list[tuple[int, int, int]] = []
         for i, parent in enumerate(parents):
             if parent >= 0:
                 continue
             order.append(traced[i])
             first.append(first[-1] + len(traced[i]))
-            for _, hole, at in sorted(holes.get(i, ())):
-                inner.append(first[-1] + at)
+            for x, hole, at in sorted(holes.get(i, ())):
+                inner.append((first[-1] + at, x, int(traced[hole][at, 0, 1])))
                 order.append(traced[hole])
                 first.append(first[-1] + len(traced[hole]))
             parts_first.append(first[-1])
@@ -74,19 +75,15 @@ class Contours:
     def parts(self) -> int:
         return len(self.parts_first) - 1
 
-    def contour(self, point: int) -> int:
-        """Which contour a point belongs to."""
-        return bisect_right(self.first, point) - 1
-
-    def path(self, a: int, b: int) -> list[tuple[int, int]]:
-        """A bridge, from the lesser index: diagonal first, then straight, which all programs draw alike both ways."""
-        a, b = sorted((a, b))
+    def bridge(self, a: int, b: int) -> Joint:
+        """A way of straight pieces: diagonal first, then along a row or column. All programs draw it alike both ways."""
         (x0, y0), (x1, y1) = self.points[a].tolist(), self.points[b].tolist()
         dx, dy = x1 - x0, y1 - y0
         short = min(abs(dx), abs(dy))
         if not short or abs(dx) == abs(dy):
-            return [(x0, y0), (x1, y1)]
-        return [(x0, y0), (x0 + (short if dx > 0 else -short), y0 + (short if dy > 0 else -short)), (x1, y1)]
+            return Joint(a, b, ((x0, y0), (x1, y1)))
+        bend = x0 + (short if dx > 0 else -short), y0 + (short if dy > 0 else -short)
+        return Joint(a, b, ((x0, y0), bend, (x1, y1)))
 
 
 def keyholes(contours: Contours, data: bytes, width: int) -> list[Joint]:
@@ -97,27 +94,32 @@ def keyholes(contours: Contours, data: bytes, width: int) -> list[Joint]:
     """
     if not contours.inner:
         return []
-    ends = []
-    for column, line in contours.points[contours.inner].tolist():
-        row = line * width
-        ends.append(max(data.rfind(b"\0", row, row + column) + 1, row))
-    x, y = contours.xy
-    place = np.empty(len(data), np.int32)
-    place[(y * np.int32(width) + x)[::-1]] = np.arange(len(x) - 1, -1, -1, dtype=np.int32)
-    return list(map(Joint, contours.inner, place[ends].tolist()))
+    ends = [max(data.rfind(b"\0", y * width, y * width + x) + 1, y * width) for _, x, y in contours.inner]
+    found = _found(contours.xy[1] * np.int32(width) + contours.xy[0], ends, len(data))
+    return [Joint(point, end) for (point, _, _), end in zip(contours.inner, found, strict=True)]
+
+
+def _found(pixels: Ints, wanted: Sequence[int], size: int) -> list[int]:
+    """The first place of each wanted pixel, of which all are among the ``pixels``."""
+    if len(wanted) * len(pixels) < AT_ONCE:
+        return [int((pixels == pixel).argmax()) for pixel in wanted]
+    place = np.empty(size, np.int32)
+    place[pixels[::-1]] = np.arange(len(pixels) - 1, -1, -1, dtype=np.int32)
+    found: list[int] = place[wanted].tolist()
+    return found
 
 
 def longest(contours: Contours, ways: Sequence[Joint]) -> int:
     """The length of the longest keyhole in pixels."""
     x = contours.xy[0]
-    return max((int(x[a] - x[b]) for a, b in ways), default=0)
+    return max((int(x[way.a] - x[way.b]) for way in ways), default=0)
 
 
-def added(contours: Contours, joints: Sequence[Joint], data: bytes, width: int) -> int:
+def added(joints: Sequence[Joint], data: bytes, width: int) -> int:
     """How many pixels the bridges draw that are not the mask's."""
     drawn: set[int] = set()
-    for a, b in joints:
-        for (x0, y0), (x1, y1) in pairwise(contours.path(a, b)):
+    for joint in joints:
+        for (x0, y0), (x1, y1) in pairwise(joint.way):
             step = ((x1 > x0) - (x1 < x0)) + ((y1 > y0) - (y1 < y0)) * width
             drawn.update(range(y0 * width + x0, y1 * width + x1, step) if step else ())
     return [data[pixel] for pixel in drawn].count(0)
@@ -128,8 +130,8 @@ def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
     if contours.parts == 1:
         return []
     if contours.parts * (3000 + len(contours.points)) > 5 * (shape[0] * shape[1] + 5000):
-        return [Joint(a, b) for a, b in far_bridges(contours.points, contours.parts_first, shape)]
-    return list(_near_bridges(contours))
+        return [contours.bridge(a, b) for a, b in far_bridges(contours.points, contours.parts_first, shape)]
+    return [contours.bridge(a, b) for a, b in _near_bridges(contours)]
 
 
 # --- few parts ----------------------------------------------------------------------------------------------------------
@@ -144,6 +146,14 @@ class _Group:
     low: Ints
     high: Ints
 
+    def point(self, member: int) -> int:
+        """The index in all points of one of the group's."""
+        for a, b in self.spans:
+            if member < b - a:
+                return a + member
+            member -= b - a
+        raise IndexError(member)
+
     def join(self, other: _Group) -> None:
         self.spans += other.spans
         self.size += other.size
@@ -151,7 +161,7 @@ class _Group:
         self.high = np.maximum(self.high, other.high)
 
 
-def _near_bridges(contours: Contours) -> Iterator[Joint]:
+def _near_bridges(contours: Contours) -> Iterator[tuple[int, int]]:
     """The smallest group is joined with what is nearest to it, until one is left."""
     first = contours.parts_first
     low = np.minimum.reduceat(contours.xy, first[:-1], axis=1)
@@ -161,40 +171,39 @@ def _near_bridges(contours: Contours) -> Iterator[Joint]:
     ]
     while len(groups) > 1:
         groups.sort(key=_size)
-        joint = _nearest(contours.xy, groups[0])
+        here, there = _nearest(contours.xy, groups[0])
         if len(groups) > 2:
-            next(g for g in groups[1:] if any(a <= joint.b < b for a, b in g.spans)).join(groups[0])
+            next(g for g in groups[1:] if any(a <= there < b for a, b in g.spans)).join(groups[0])
         del groups[0]
-        yield joint
+        yield here, there
 
 
 def _size(group: _Group) -> int:
     return group.size
 
 
-def _nearest(xy: Ints, group: _Group) -> Joint:
+def _nearest(xy: Ints, group: _Group) -> tuple[int, int]:
     """A point of the group and one outside with the least distance; the distance to the group's bounds rules most out."""
     bound = np.maximum(*np.maximum(group.low - xy, xy - group.high))
     for a, b in group.spans:
         bound[a:b] = FAR
-    own = np.concatenate([np.arange(a, b) for a, b in group.spans])
-    members = xy.take(own, axis=1)
     best = int(bound.argmin())
+    members = np.concatenate([xy[:, a:b] for a, b in group.spans], axis=1) if len(group.spans) > 1 else xy[:, a:b]
     here, distance = _closest(members, xy[:, best : best + 1])
-    found = Joint(int(own[here]), best)
     if distance > bound[best]:
         others = np.flatnonzero(bound < distance)
-        others = others[np.argsort(bound[others], kind="stable")]
-        some = max(1, AT_ONCE // len(own))
+        if len(others) * group.size > AT_ONCE:
+            others = others[bound[others].argsort(kind="stable")]
+        some = max(1, AT_ONCE // group.size)
         for i in range(0, len(others), some):
             near = others[i : i + some]
-            if bound[near[0]] >= distance:
-                break
             at, least = _closest(members[:, None], xy.take(near, axis=1)[:, :, None])
             if least < distance:
-                row, here = divmod(at, len(own))
-                found, distance = Joint(int(own[here]), int(near[row])), least
-    return found
+                row, here = divmod(at, group.size)
+                best, distance = int(near[row]), least
+            if i + some < len(others) and bound[others[i + some]] >= distance:
+                break
+    return group.point(here), best
 
 
 def _closest(some: Ints, others: Ints) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,60 +19,33 @@ Counts = NDArray[np.int64]
 Pieces = list[Ints]  # (n, 2) each; behind one another they are a ring
 
 
-def walk(contours: Contours, ways: Sequence[Joint], bridges: Sequence[Joint]) -> Pieces:
-    """The ring that goes along every contour once and along every joint there and back, from the first point on.
+def walk(contours: Contours, joints: Sequence[Joint]) -> Pieces:
+    """The ring that goes along every contour once and along every joint there and back.
 
-    Pieces are arcs of contours, and the corners of bridges in between.
+    Pieces are arcs of contours, from one joint to the next one round the contour, and the bends of joints in between. The
+    joints make the contours a tree, so this walk comes by everything before it is back.
     """
-    links: dict[int, list[Joint]] = {}
-    bends = {joint: [np.array(bend, np.int32)] for joint in bridges if (bend := contours.path(*joint)[1:-1])}
-    bends |= {Joint(b, a): bend for (a, b), bend in bends.items()}
-    for a, b in (*ways, *bridges):
-        links.setdefault(contours.contour(a), []).append(Joint(a, b))
-        links.setdefault(contours.contour(b), []).append(Joint(b, a))
+    points, at = contours.points, [point for joint in joints for point in joint[:2]]
+    order = sorted(range(len(at)), key=at.__getitem__)  # both ends of joint i are 2 * i and 2 * i + 1
+    arcs: dict[int, tuple[int, Pieces]] = {}  # from each end the next one, and the way there
+    i = 0
+    for start, end in pairwise(contours.first):
+        first = order[i]
+        while i + 1 < len(order) and at[order[i + 1]] < end:
+            here, then = order[i], order[i + 1]
+            arcs[here] = then, [points[at[here] : at[then] + 1]]
+            i += 1
+        arcs[order[i]] = first, [points[at[order[i]] : end], points[start : at[first] + 1]]
+        i += 1
     pieces: Pieces = []
-    stack = [_Visit(contours, links, 0, -1)]
-    while stack:
-        visit = stack[-1]
-        if visit.left:
-            joint = visit.left.pop()
-            pieces += visit.until(joint.a)
-            pieces += bends.get(joint, ())
-            stack.append(_Visit(contours, links, joint.b, joint.a))
-        else:
-            pieces += visit.rest()
-            stack.pop()
-            if stack:
-                pieces += bends.get(Joint(visit.entry, visit.source), ())
+    now = order[0]
+    for _ in at:
+        now, arc = arcs[now]
+        pieces += arc
+        if bend := joints[now >> 1].way[1:-1]:
+            pieces.append(np.array(bend, np.int32))
+        now ^= 1
     return pieces
-
-
-class _Visit:
-    """The way round one contour, from the point where it is entered; ``left`` are the joints to come, the next one last."""
-
-    __slots__ = ("end", "entry", "left", "now", "points", "size", "source")
-
-    def __init__(self, contours: Contours, links: dict[int, list[Joint]], entry: int, source: int) -> None:
-        number = contours.contour(entry)
-        self.points, self.entry, self.source, self.now = contours.points, entry, source, entry
-        self.end = contours.first[number + 1]
-        self.size = size = self.end - contours.first[number]
-        self.left = [joint for joint in links.get(number, ()) if joint != (entry, source)]
-        if len(self.left) > 1:
-            self.left.sort(key=lambda joint: (joint.a - entry) % size, reverse=True)
-
-    def until(self, point: int) -> Pieces:
-        """From where the walk is to a point, both included."""
-        before, self.now = self.now, point
-        if point >= before:
-            return [self.points[before : point + 1]]
-        return [self.points[before : self.end], self.points[self.end - self.size : point + 1]]
-
-    def rest(self) -> Pieces:
-        """From where the walk is to where the contour was entered."""
-        if self.now != self.entry:
-            return self.until(self.entry)
-        return [self.points[self.now : self.end], self.points[self.end - self.size : self.now + 1]]
 
 
 def compressed(rings: Sequence[Pieces]) -> tuple[Ints, list[int]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from maskconv._ring import Crop
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.yolo_seg.rows_out import rows
 from maskconv.formats.yolo_seg.write_names import is_background
@@ -45,10 +46,7 @@ class _Item:
     filled: int = 0
     rings: list[Ring] = field(default_factory=list)
     points: list[Ints] = field(default_factory=list)
-
-    @property
-    def exact(self) -> bool:
-        return not self.filled and len(self.points) == 1 and all(ring.exact for ring in self.rings)
+    exact: bool = True
 
 
 def written(
@@ -63,7 +61,7 @@ def written(
     _trace(items, options)
     longest = max((len(points) for item in items for points in item.points), default=0)
     for item in items:
-        _note_losses(item, longest, note)
+        _note_losses(item, size, longest, note)
     lines = _lines(items, size, options, note)
     return Written(b"".join(lines), len(items), sum(not item.exact for item in items))
 
@@ -146,15 +144,19 @@ def _trace(items: Sequence[_Item], options: WriteOptions) -> None:
     for item in items:
         item.rings = [ring for _ in item.masks if (ring := next(made)) is not None]
         item.points += [ring.points for ring in item.rings]
+        item.exact = not item.filled and len(item.points) == 1 and all(ring.exact for ring in item.rings)
 
 
 # --- losses -------------------------------------------------------------------------------------------------------------
 
 
-def _note_losses(item: _Item, longest: int, note: Note) -> None:
+def _note_losses(item: _Item, size: tuple[int, int], longest: int, note: Note) -> None:
     where = Where(annotation=item.number)
     if not item.exact and item.mask is not None:
-        iou = f"IoU {seen_iou(item.points, item.mask, longest):.4f} for the trainer"
+        whole = item.filled or len(item.rings) > 1
+        crop = _crop(item.mask) if whole else item.rings[0].crop
+        area = item.mask.area if whole else item.rings[0].area
+        iou = f"IoU {seen_iou(item.points, crop, area, size, longest):.4f} for the trainer"
         for finding in _losses(item, iou, where):
             note(finding)
     for ring in item.rings:
@@ -163,6 +165,11 @@ def _note_losses(item: _Item, longest: int, note: Note) -> None:
             text += f"to {POINTS:,} points, which breaks the keyholes"
             fix = "use a newer one, --to-max-points, or --to-holes fill"
             note(Finding("yolo-keyhole-long", Weight.WARNING, text, where, unit="instances", fix=fix))
+
+
+def _crop(mask: Mask) -> Crop:
+    bitmap, x, y = mask.crop()
+    return Crop(bitmap.view(np.uint8), x, y)
 
 
 def _losses(item: _Item, iou: str, where: Where) -> Iterator[Finding]:

@@ -7,14 +7,16 @@ lines, but their truncation may be a pixel beside the line that OpenCV draws.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskconv._opencv import opencv
+from maskconv._ring import Crop
 from maskconv.formats.yolo_seg.rows_out import shares
-from maskconv.model import Mask
 
 __all__ = ["POINTS", "resampled", "seen_iou", "seen_points"]
 
@@ -23,28 +25,38 @@ Floats = NDArray[np.float32]
 POINTS = 1000  # what a row is resampled to, where no row of the image has more
 
 
+class _Spread(NamedTuple):
+    """Where the points of a resampled row lie: behind which point, and which share of the way to the next one."""
+
+    behind: NDArray[Any]
+    share: NDArray[np.float64]
+
+
 def resampled(row: Floats, longest: int) -> Floats:
     """A row of (n, 2) as the trainer resamples it, where the image's longest row has ``longest`` points."""
     count = POINTS if longest <= POINTS else longest + 1
     if len(row) == count:
         return row
-    closed = np.concatenate((row, row[:1]))
-    at = _spread(len(closed), count) if count == POINTS else _places(len(closed), count)
-    known = np.arange(len(closed))
-    return np.stack([np.interp(at, known, closed[:, i]) for i in range(2)], axis=1).astype(np.float32)
+    spread = _usual(len(row)) if count == POINTS else _spread(len(row), count)
+    start = row.astype(np.float64)
+    step = np.concatenate((start[1:], start[:1])) - start
+    return (step.take(spread.behind, axis=0) * spread.share + start.take(spread.behind, axis=0)).astype(np.float32)
 
 
-@lru_cache(256)
-def _spread(points: int, count: int) -> NDArray[np.float64]:
-    return _places(points, count)
+@lru_cache(POINTS)  # ten bytes for each of its points
+def _usual(points: int) -> _Spread:
+    behind, share = _spread(points, POINTS)
+    return _Spread(behind.astype(np.int16), share)
 
 
-def _places(points: int, count: int) -> NDArray[np.float64]:
-    """Evenly spread places along the points' numbers, the points themselves among them where there is room."""
-    if points >= count:
-        return np.linspace(0, points - 1, count)
-    even = np.linspace(0, points - 1, count - points)
-    return np.sort(np.concatenate((even, np.arange(points))))
+def _spread(points: int, count: int) -> _Spread:
+    """Even places along the closed row's points 0..n, and these points themselves where there is room for them."""
+    closed = points + 1
+    at = np.linspace(0, points, count - closed if closed < count else count)
+    if closed < count:
+        at = np.sort(np.concatenate((at, np.arange(closed))), kind="stable")
+    behind = np.minimum(at.astype(np.intp), points - 1)
+    return _Spread(behind, (at - behind)[:, None])
 
 
 def seen_points(ring: Ints, width: int, height: int, longest: int) -> Ints:
@@ -53,12 +65,14 @@ def seen_points(ring: Ints, width: int, height: int, longest: int) -> Ints:
     return (seen * np.array([width, height], np.float32)).astype(np.int32)
 
 
-def seen_iou(rings: list[Ints], mask: Mask, longest: int) -> float:
-    """Intersection over union of the mask and what the trainer sees of the rows of its rings, together."""
-    crop, x, y = mask.crop()
-    wanted = crop.view(np.uint8)
-    drawn: NDArray[np.uint8] = np.zeros_like(wanted)
+def seen_iou(rings: Sequence[Ints], crop: Crop, area: int, size: tuple[int, int], longest: int) -> float:
+    """Intersection over union of a mask's crop, of ``area`` pixels, and what the trainer sees of the rows of its rings.
+
+    ``size`` is that of the picture, in pixels; the rings do not leave the crop.
+    """
+    cv2 = opencv()
+    drawn: NDArray[np.uint8] = np.zeros_like(crop.bitmap)
     for ring in rings:
-        opencv().fillPoly(drawn, [seen_points(ring, mask.width, mask.height, longest) - np.array([x, y], np.int32)], 1)
-    both, all_drawn = int(opencv().countNonZero(drawn & wanted)), int(opencv().countNonZero(drawn))
-    return both / (all_drawn + mask.area - both)
+        cv2.fillPoly(drawn, [seen_points(ring, *size, longest)], 1, offset=(-crop.x, -crop.y))
+    both, all_drawn = int(cv2.countNonZero(drawn & crop.bitmap)), int(cv2.countNonZero(drawn))
+    return both / (all_drawn + area - both)
