@@ -363,7 +363,7 @@ def fix_lines(file: str, fixed: Fixed, look: Look) -> Iterator[str]:
     if fixed.left:
         yield look.paint("left for you to decide", "bold")
         said: set[tuple[str, str]] = set()
-        for finding in fixed.left:
+        for finding in sorted(fixed.left, key=lambda f: f.where.line or 0):
             yield from _review(finding, said, look)
 
 
