@@ -27,9 +27,7 @@ from maskconv.stage import Stage
 from maskconv.store import unsafe
 
 INDEX = "index.jsonl"
-DROPS = {
-    Feature.POLYGONS,
-    Feature.BOXES,
+DROPS = {  # shapes are what it draws, the index has the rest
     Feature.EMPTY_IMAGES,
     Feature.IGNORED,
     Feature.LABEL_COLORS,
