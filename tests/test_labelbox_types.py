@@ -4,12 +4,14 @@ the vocabulary. Beside the SDK itself: tests/oracle/test_labelbox_types_sdk.py."
 from __future__ import annotations
 
 import copy
+import http.server
 import json
 import os
 import pickle
 import re
 import subprocess
 import sys
+import threading
 import warnings
 import zlib
 
@@ -26,6 +28,7 @@ from test_png import write as make_png
 import maskconv
 from maskconv import geometry
 from maskconv.errors import DataError, MissingDependencyError, PngError
+from maskconv.fetch import Fetcher
 from maskconv.finding import Weight
 from maskconv.labelbox import (
     Checklist,
@@ -48,6 +51,7 @@ from maskconv.labelbox import (
 )
 from maskconv.labelbox.composite import Composite
 from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, PixelRule
+from maskconv.plugin import Access
 
 WHITE = (255, 255, 255)
 CUID = "ck68grts29n7w0890wv344dif"
@@ -566,6 +570,31 @@ def test_fetching_by_the_sdks_own_hooks():
     mask = Own(url="https://host/a.png")
     mask.set_fetch_fn(lambda self: as_png(PICTURE) if self is mask else b"")
     assert (mask.value == PICTURE).all()
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        data = as_png(PICTURE)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args):
+        pass
+
+
+def test_the_fetcher_of_maskconv_fits(tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fetcher = Fetcher(Access(fetch=True, cache=tmp_path, allow_hosts=frozenset({"127.0.0.1"})))
+    try:
+        mask = MaskData(url=f"http://127.0.0.1:{server.server_port}/a.png?token=x", fetch=fetcher.read)
+        assert (mask.value == PICTURE).all()
+    finally:
+        fetcher.close()
+        server.shutdown()
+        server.server_close()
 
 
 def test_addresses_are_made_once():

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from maskconv import png
 from maskconv._deflate import crc32
+from maskconv._fetch_url import shown
 from maskconv.errors import DataError
 from maskconv.finding import Where
 from maskconv.labelbox.composite import Composite
@@ -151,7 +152,7 @@ class MaskData(BaseModel):
             raise
 
     def _place(self) -> str:
-        return "im_bytes" if self.im_bytes is not None else self.file_path or _without_query(self.url or "")
+        return "im_bytes" if self.im_bytes is not None else self.file_path or _spoken(self.url or "")
 
     def _file(self) -> bytes:
         if self.im_bytes is not None:
@@ -190,14 +191,13 @@ def _fixed(array: Any) -> bool:
 
 def _checked(data: Any, url: str) -> bytes:
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise TypeError(f"the fetch function gave {type(data).__name__} for {_without_query(url)}; it returns bytes")
+        raise TypeError(f"the fetch function gave {type(data).__name__} for {_spoken(url)}; it returns bytes")
     return bytes(data)
 
 
-def _without_query(url: str) -> str:
-    """An address that may be shown: tokens travel in the query, passwords before the host."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url.partition("?")[0]
+def _spoken(url: str) -> str:
+    """An address as it may be shown: a remote one without its secrets."""
+    return shown(url) if _SCHEME.match(url) else url
 
 
 def _local(url: str) -> Path:
@@ -209,7 +209,7 @@ def _local(url: str) -> Path:
         return Path(url2pathname(parts.path))
     text = "the mask is not on this machine, and nothing is fetched by itself"
     fix = "give MaskData(url=..., fetch=f), f(url) returning the PNG's bytes, or download it and give file_path"
-    raise DataError(text, where=Where(path=_without_query(url)), code="mask-remote", fix=fix)
+    raise DataError(text, where=Where(path=_spoken(url)), code="mask-remote", fix=fix)
 
 
 def _read(path: Path) -> bytes:
