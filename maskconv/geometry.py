@@ -149,7 +149,7 @@ def _ring_mask(ring: NDArray[np.int32], width: int, height: int) -> Mask:
     flat = np.zeros(rows * (columns + 1) + 1, np.uint8)
     canvas = flat[:-1].reshape(rows, columns + 1)[:, 1:]
     cv2.fillPoly(canvas, [ring], 1, offset=(-left, -top))
-    edges = np.flatnonzero(flat[1:] != flat[:-1]).astype(np.int32)
+    edges = (flat[1:] != flat[:-1]).nonzero()[0].astype(np.int32)
     starts = edges[::2]
     lengths = edges[1::2] - starts
     starts = starts + starts // (columns + 1) * (width - columns - 1) + (top * width + left)

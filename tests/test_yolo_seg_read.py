@@ -238,7 +238,7 @@ def test_slightly_outside(data: Path, ring: str) -> None:
 )
 def test_numbers_are_exact(found: list) -> None:
     """Shortest form, 19 digits, or what lies between: the very numbers, by either road."""
-    for style in ("{!r}", "{:.19f}", "{:.25g}", "{:.17e}"):
+    for style in ("{!r}", "{:.6f}", "{:.14f}", "{:.19f}", "{:.25g}", "{:.17e}"):
         lines = [" ".join([str(n), *(style.format(v) for p in points for v in p)]) for n, points in found]
         for end in ("\n", " \n"):  # the second takes the slow road
             data = "".join(line + end for line in lines).encode()

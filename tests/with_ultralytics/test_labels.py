@@ -31,7 +31,7 @@ def trained(folder, data: bytes):
     if facts[0] is None:
         return None
     _, labels, _, segments, *_ = facts
-    shapes = segments if segments else [label[1:].reshape(2, 2) for label in labels]
+    shapes = segments or [label[1:].reshape(2, 2) for label in labels]
     return sorted((int(label[0]), shape.tobytes()) for label, shape in zip(labels, shapes, strict=True))
 
 

@@ -86,7 +86,7 @@ def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Row
 
 
 def _plain(data: bytes) -> _Numbers | None:
-    """The fast way, for rows of JSON's numbers with one space between; None where the file has anything else."""
+    """The fast ways, for rows of JSON's numbers with one space between; None where the file has anything else."""
     body = data.strip(b"\n")
     if b"\r" in body:
         body = body.replace(b"\r\n", b"\n")
@@ -94,13 +94,49 @@ def _plain(data: bytes) -> _Numbers | None:
         return None
     if not body:
         return _Numbers(np.empty(0), np.zeros(1, np.intp), [])
-    try:
-        values = np.array(orjson.loads(b"[" + body.replace(b"\n", b",").replace(b" ", b",") + b"]"), np.float64)
-    except (orjson.JSONDecodeError, OverflowError):
+    lines = body.split(b"\n")
+    counts = [line.count(b" ") + 1 for line in lines]
+    values = _of_one_width(lines, counts)
+    if values is None:
+        values = _of_any_width(body)
+    if values is None:
         return None
-    counts = [line.count(b" ") + 1 for line in body.split(b"\n")]
     first = 1 + len(data) - len(data.lstrip(b"\n"))
     return _Numbers(values, np.cumsum([0, *counts], dtype=np.intp), list(range(first, first + len(counts))))
+
+
+def _of_any_width(body: bytes) -> Floats | None:
+    try:
+        return np.array(orjson.loads(b"[" + body.replace(b"\n", b",").replace(b" ", b",") + b"]"), np.float64)
+    except (orjson.JSONDecodeError, OverflowError):
+        return None
+
+
+def _of_one_width(lines: list[bytes], counts: list[int]) -> Floats | None:
+    """The numbers where all coordinates are of the form 0.123456, with as many decimals each, as maskconv writes them.
+
+    An integer below 2**53 over a power of ten up to 10**22 is rounded once, so that these are the numbers that float() gives.
+    """
+    classes, _, rests = zip(*(line.partition(b" ") for line in lines), strict=True)
+    width = len(rests[0].partition(b" ")[0]) + 1
+    if not 4 <= width <= 17 or any(len(rest) + 1 != width * (n - 1) for rest, n in zip(rests, counts, strict=True)):
+        return None
+    table = np.frombuffer(b" ".join(rests) + b" ", np.uint8).reshape(-1, width)
+    digits = table - np.uint8(ord("0"))
+    digits[:, 1] = 0  # the point
+    if not (table[:, 1] == ord(".")).all() or not (table[:, -1] == ord(" ")).all() or (digits[:, :-1] > 9).any():
+        return None
+    if not all(map(bytes.isdigit, classes)):
+        return None
+    weights = 10.0 ** np.array([width - 3, 0, *range(width - 4, -1, -1), 0])
+    weights[[1, -1]] = 0
+    values = np.empty(len(table) + len(lines))
+    starts = np.cumsum([0, *counts[:-1]])
+    values[starts] = list(map(float, classes))
+    inside = np.ones(len(values), np.bool_)
+    inside[starts] = False
+    values[inside] = digits @ weights / 10.0 ** (width - 3)
+    return values
 
 
 def _any(data: bytes, names: Mapping[int, str], say: Say) -> _Numbers:
