@@ -60,6 +60,7 @@ def told(path: Path, weight: Weight | None = None, **options) -> list[str]:
 
 
 def checked(path: Path, **options) -> dict[str, str]:
+    """What checking finds, as sentences; all pictures of the data are equal, which other tests are about."""
     found = maskconv.validate(path, format="yolo-seg", **options)
     return {f.code: str(f).replace(f"{path}/", "").replace(str(path), ".") for f in found}
 
@@ -494,6 +495,37 @@ def test_a_picture_in_two_splits(data: Path) -> None:
         )
     ]
     assert [(i.split, i.name) for i in read(data)[1]] == [("train", "train/a"), ("train", "val/b")]
+
+
+def test_two_splits_of_one_folder(data: Path) -> None:
+    text(data / "data.yaml", YAML.replace("images/val", "images/train"))
+    sentence = "val names the same pictures as train; they are read once, as train"
+    fix = "if val is to test the model, give it pictures of its own"
+    assert told(data) == [f"yolo-split-same: data.yaml: {sentence}; {fix}"]
+    assert [(i.split, i.name) for i in read(data)[1]] == [("train", "a")]
+
+
+def test_the_same_picture_under_two_names(data: Path, tmp_path: Path) -> None:
+    """Of a data set that is checked; those of one split do not matter."""
+    for split, name, shade in (
+        ("train", "c", 7),
+        ("val", "d", 7),
+        ("val", "e", 8),
+        ("val", "f", 8),
+        ("train", "a", 1),
+        ("val", "b", 2),
+    ):
+        Image.new("RGB", (100, 50), (shade, 0, 0)).save(data / f"images/{split}/{name}.png")
+    sentence = "of one split in another one, too: the same file under two names"
+    fix = "keep each picture in one split: what a model trained on cannot test it"
+    assert checked(data)["yolo-picture-twice"] == f".: 1 picture, such as images/val/d.png, {sentence}; {fix}"
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in sorted(data.rglob("*")):
+            archive.write(path, path.relative_to(data).as_posix())
+    assert (
+        checked(tmp_path / "x.zip")["yolo-picture-twice"]
+        == f".: 1 picture, such as images/val/d.png, {sentence}; {fix}"
+    )
 
 
 def test_a_damaged_picture(data: Path) -> None:

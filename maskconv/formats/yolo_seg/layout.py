@@ -116,8 +116,10 @@ class _Roots:
     def of(self, found: DataYaml) -> list[Root]:
         root = self._root(found)
         roots: list[Root] = []
+        taken: dict[str, str] = {}
         for split, places in found.splits.items():
             some = [path for place in places if (path := self._split(root, split, place)) is not None]
+            some = [path for path in some if self._first(split, path, taken)]
             roots += [Root(split, path, prefix=prefix) for path, prefix in zip(some, _prefixes(some), strict=True)]
         if not found.splits:
             roots = _by_folders(self._tree, root)
@@ -126,6 +128,14 @@ class _Roots:
             fix = "correct train and val: they are the folders of the pictures"
             raise SourceError(text, where=self._where, code="yolo-no-labels", fix=fix)
         return roots
+
+    def _first(self, split: str, path: str, taken: dict[str, str]) -> bool:
+        other = taken.setdefault(path, split)
+        if other != split:
+            text = f"{split} names the same pictures as {other}; they are read once, as {other}"
+            fix = f"if {split} is to test the model, give it pictures of its own"
+            self._note(Finding("yolo-split-same", Weight.INFO, text, self._where, fix=fix))
+        return other == split
 
     def _root(self, found: DataYaml) -> str:
         path = found.path.replace("\\", "/")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +26,7 @@ from maskconv.options import Options
 from maskconv.plugin import Head, Reader
 from maskconv.store import Entry
 
+_BEGINNING = 1 << 16
 _SMALLEST = 10  # pixels: the trainer takes no smaller picture
 _SIZE = re.compile(r"([1-9]\d{0,8})[xX]([1-9]\d{0,8})")
 
@@ -178,6 +181,10 @@ class YoloSegReader(Reader[Item, YoloHead]):
         """Also whether the trainer takes pictures this small; counts classes for what `units` says in the end."""
         for image in self.decode(unit, head, note):
             self._tally.count(unit.label, image, head.names)
+            if unit.picture is not None:
+                self._tally.compare(
+                    unit.picture.member or unit.picture.path, unit.split, _mark(unit.picture, unit.packed[0])
+                )
             if min(image.width or _SMALLEST, image.height or _SMALLEST) < _SMALLEST:
                 text = (
                     f"the picture has {image.width} x {image.height} pixels: the trainer takes none under {_SMALLEST}"
@@ -225,6 +232,17 @@ class YoloSegReader(Reader[Item, YoloHead]):
             pixels = row.points * size
         pixels.flags.writeable = False
         return (Polygon.unchecked(exterior=pixels, holes=(), rule=PixelRule.CENTRE_NEAR),)
+
+
+def _mark(picture: Picture, entry: Entry | None) -> tuple[int, int]:
+    """A file's size, and a checksum of it, or of how it begins."""
+    if entry is not None:
+        return entry.size, entry.crc
+    try:
+        with Path(picture.path).open("rb") as file:
+            return os.fstat(file.fileno()).st_size, zlib.crc32(file.read(_BEGINNING))
+    except OSError:
+        return 0, hash(picture.path)
 
 
 def _box(row: Row, size: tuple[int, int]) -> Box:

@@ -37,6 +37,8 @@ class Tally:
     alone: Some = field(default_factory=Some)
     missing: Some = field(default_factory=Some)
     several: Some = field(default_factory=Some)
+    twice: Some = field(default_factory=Some)
+    marks: dict[int, str | None] = field(default_factory=dict)  # the split of each picture, by size and checksum
     boxes: Some = field(default_factory=Some)
     outlines: Some = field(default_factory=Some)
     names: Mapping[int, str] = field(default_factory=dict)
@@ -47,6 +49,11 @@ class Tally:
         self.classes.update(a.label for a in image.annotations)
         if image.annotations:
             (self.boxes if isinstance(image.annotations[0].shape, Box) else self.outlines).add(label)
+
+    def compare(self, picture: str, split: str | None, mark: tuple[int, int]) -> None:
+        """Count a picture that an earlier split has as well; ``mark`` is its size and a checksum."""
+        if self.marks.setdefault(hash(mark), split) != split:
+            self.twice.add(picture)
 
     def note(self, tree: Tree, note: Note, *, checking: bool) -> None:
         where = tree.where("")
@@ -77,6 +84,10 @@ class Tally:
             )
             fix = "outline those objects, or remove these files' rows"
             note(Finding("yolo-boxes-mixed", Weight.ERROR, text, where, self.boxes.number, "images", fix))
+        if self.twice.number:
+            text = f"{self.twice.of('picture')} of one split in another one, too: the same file under two names"
+            fix = "keep each picture in one split: what a model trained on cannot test it"
+            note(Finding("yolo-picture-twice", Weight.WARNING, text, where, self.twice.number, "images", fix))
         unused = [name for name in dict.fromkeys(self.names.values()) if name not in self.classes]
         if unused:
             some = ", ".join(unused[:5]) + (", ..." if len(unused) > 5 else "")
