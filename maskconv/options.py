@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -101,12 +102,22 @@ def _refused(error: ValidationError, owner: str, prefix: str) -> str:
 def type_text(annotation: Any) -> str:
     """A type as help shows it: ``rgb | palette``, ``path``, ``text``, ``number``, ``yes/no``."""
     origin = get_origin(annotation)
+    if origin is Annotated:
+        return type_text(get_args(annotation)[0])
     if origin is Literal:
         return " | ".join(str(value) for value in get_args(annotation))
     if origin in (Union, UnionType):
         texts = [type_text(arg) for arg in get_args(annotation) if arg is not type(None)]
         return " or ".join(dict.fromkeys(texts))
-    names = {str: "text", int: "number", float: "number", bool: "true | false", Path: "path", dict: "mapping"}
+    names = {
+        str: "text",
+        int: "number",
+        float: "number",
+        bool: "true | false",
+        Path: "path",
+        dict: "mapping",
+        timedelta: "time",
+    }
     return names.get(origin or annotation, getattr(annotation, "__name__", str(annotation)).lower())
 
 
