@@ -293,7 +293,7 @@ def test_rule_trainer(width: int, height: int, points: list) -> None:
     from maskconv.formats.yolo_seg.read import ReadOptions, YoloSegReader
 
     reader = YoloSegReader(Path("x"), ReadOptions(rule="trainer"))
-    ring = reader._outline(rows.Row(1, 0, np.array(points)), (width, height))[0].exterior
+    ring = reader._outline(rows.Row(1, 0, np.array(points)), np.array([width, height], float))[0].exterior
     want = (np.array(points, np.float32) * np.array([width, height], np.float32)).astype(np.int32)
     assert np.array_equal(ring, want)
     assert np.array_equal(np.floor(ring + 0.25), want)

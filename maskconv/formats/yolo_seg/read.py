@@ -18,7 +18,7 @@ from maskconv import pictures
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.yolo_seg import layout, names, rows, walk
-from maskconv.formats.yolo_seg.rows import Extras, Row
+from maskconv.formats.yolo_seg.rows import Extras, Floats, Row
 from maskconv.formats.yolo_seg.tally import Tally
 from maskconv.formats.yolo_seg.tree import FolderTree, Tree, ZipTree, open_tree
 from maskconv.model import MAX_PIXELS, AnnotatedImage, Annotation, Box, Label, LabelMap, Picture, PixelRule, Polygon
@@ -215,8 +215,8 @@ class YoloSegReader(Reader[Item, YoloHead]):
             text = f"{count}, no outlines: the labels of a detection data set; they are read as boxes"
             fix = "to segment with them, outline the objects"
             note(Finding("yolo-boxes", Weight.WARNING, text, where, len(found.rows), "instances", fix))
-        make = _box if found.boxes else self._outline
-        shapes = [make(row, size) for row in found.rows]
+        make, scale = _box if found.boxes else self._outline, np.array(size, np.float64)
+        shapes = [make(row, scale) for row in found.rows]
         return tuple(
             Annotation.unchecked(
                 label=head.names[row.number], shape=shape, id=None, box=None, group=None, track=row.track, crowd=False,
@@ -225,9 +225,9 @@ class YoloSegReader(Reader[Item, YoloHead]):
             for row, shape in zip(found.rows, shapes, strict=True)
         )  # fmt: skip
 
-    def _outline(self, row: Row, size: tuple[int, int]) -> tuple[Polygon, ...]:
+    def _outline(self, row: Row, size: Floats) -> tuple[Polygon, ...]:
         if self.options.rule == "trainer":
-            pixels = np.trunc(row.points.astype(np.float32) * np.array(size, np.float32)).astype(np.float64)
+            pixels = np.trunc(row.points.astype(np.float32) * size.astype(np.float32)).astype(np.float64)
         else:
             pixels = row.points * size
         pixels.flags.writeable = False
@@ -245,7 +245,7 @@ def _mark(picture: Picture, entry: Entry | None) -> tuple[int, int]:
         return 0, hash(picture.path)
 
 
-def _box(row: Row, size: tuple[int, int]) -> Box:
+def _box(row: Row, size: Floats) -> Box:
     (x, y), (width, height) = (row.points * size).tolist()
     values: dict[str, Any] = {
         "x": x - width / 2,

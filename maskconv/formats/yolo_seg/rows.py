@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from maskconv.finding import Weight
 
-__all__ = ["Extras", "Row", "Rows", "Say", "read"]
+__all__ = ["Extras", "Floats", "Row", "Rows", "Say", "read"]
 
 Floats = NDArray[np.float64]
 Say = Callable[[str, Weight, int, str, str], None]  # code, weight, line, sentence, fix
