@@ -61,7 +61,7 @@ def data_yaml(names: Sequence[str], counts: Mapping[str, int], note: Note) -> st
             places[split] = next(iter(others), f"images/{split}")
             text = f"there is no image for {split}, which the trainer demands: data.yaml names {places[split]} for it"
             fix = "--to-val 0.1 moves a tenth there" if split == "val" else "--to-splits"
-            note(Finding("yolo-split-missing", Weight.WARNING, text, unit="splits", fix=fix))
+            note(Finding("yolo-split-none", Weight.WARNING, text, unit="splits", fix=fix))
     lines = [f"{split}: {places[split]}" for split in ("train", "val", "test") if split in places]
     lines += [f"nc: {len(names)}", "names:" if names else "names: []"]
     lines += [f"  {number}: {json.dumps(name, ensure_ascii=False)}" for number, name in enumerate(names)]

@@ -217,4 +217,4 @@ def _note_duplicates(lines: Sequence[bytes], owners: Sequence[_Item], note: Note
         other = first.setdefault(line, item.number)
         if other != item.number:
             text = f"its row is the very same as that of annotation {other}; the trainer drops it"
-            note(Finding("yolo-row-twice", Weight.DATA, text, Where(annotation=item.number), unit="rows"))
+            note(Finding("yolo-rows-same", Weight.DATA, text, Where(annotation=item.number), unit="rows"))
