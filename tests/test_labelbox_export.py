@@ -30,6 +30,7 @@ from maskconv.formats.labelbox_export.turn import swaps, turned
 from maskconv.labelbox.checks import RecordError
 from maskconv.model import AnnotatedImage, Label, PixelRule, Polygon
 from tests.places import FIXTURES, REAL_DATA, real_data
+from tests.servers import MaskServer
 
 RED, GREEN, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 0)
 AT = "https://api.labelbox.com/api/v1"
@@ -1130,3 +1131,40 @@ def read_import(path: Path) -> list[AnnotatedImage]:
 def test_base64_is_no_export(tmp_path: Path) -> None:
     path = write(tmp_path, {"data_row": {"id": base64.b64encode(b"x").decode()}, "projects": {}})
     assert codes(read(path)[1]) == ["labelbox-unlabelled"]
+
+
+# --- fetched ----------------------------------------------------------------------------------------------------------
+
+
+def test_masks_are_fetched_once_an_image(tmp_path: Path) -> None:
+    """Each composite is asked for once, whatever shares it; own files only where there is no composite; then the cache."""
+    server = MaskServer()
+    try:
+        array = canvas()
+        server.routes["/c/1"] = server.routes["/c/2"] = png_of(array)
+        server.routes["/own"] = png_of(array[:, :, 0])
+        url = server.url
+        both = [
+            colored(url("/c/1"), RED, mask={"url": url("/never")}),
+            colored(url("/c/1"), GREEN, number=2),
+            thing(number=3, mask={"url": url("/own")}),
+        ]
+        frames = {
+            str(n): frame_of(colored(url(f"/c/{n}"), RED), colored(url(f"/c/{n}"), GREEN, number=2)) for n in (1, 2)
+        }
+        path = write(tmp_path, row("a.jpg", label(*both)), clip_row(frames))
+        how: dict[str, Any] = {"fetch": True, "cache": tmp_path / "cache", "allow_hosts": ["127.0.0.1"], "jobs": 2}
+        report = maskconv.convert(path, tmp_path / "1.mcv", **how)
+        assert (report.images_written, report.instances_written) == (3, 7)
+        assert sorted(set(server.paths())) == ["/c/1", "/c/2", "/own"]
+        assert len(server.paths()) == 3
+        maskconv.convert(path, tmp_path / "2.mcv", **how)
+        assert len(server.paths()) == 3
+        assert (tmp_path / "1.mcv").read_bytes() == (tmp_path / "2.mcv").read_bytes()
+        server.routes.pop("/own")
+        with pytest.raises(ConversionError) as caught:
+            maskconv.convert(path, tmp_path / "3.mcv", fetch=True, allow_hosts=["127.0.0.1"])
+        (wrong,) = caught.value.report.findings
+        assert wrong.weight is Weight.ERROR and wrong.amount == 1 and "/own" in wrong.message
+    finally:
+        server.close()

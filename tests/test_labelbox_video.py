@@ -22,6 +22,7 @@ from maskconv.finding import Finding, Weight
 from maskconv.formats.labelbox_ndjson import FORMAT
 from maskconv.model import AnnotatedImage
 from tests.places import real_data
+from tests.servers import MaskServer
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
@@ -280,3 +281,20 @@ def test_the_oracles_video_records(tmp_path: Path) -> None:
     expected = sum(len(r["masks"]["frames"]) * len(r["masks"]["instances"]) for r in records)
     assert sum(len(i.annotations) for i in frames) == expected == 6
     assert "labelbox-no-segmentation" not in [f.code for f in findings]
+
+
+def test_frames_are_fetched(tmp_path: Path) -> None:
+    server = MaskServer()
+    try:
+        for number in (1, 2):
+            server.routes[f"/{number}"] = png_of(canvas(RED))
+        frames = [{"index": n, "instanceURI": server.url(f"/{n}")} for n in (1, 2, 3)]
+        path = write(tmp_path, record(frames, [instance()]))
+        report = maskconv.convert(path, tmp_path / "x.mcv", fetch=True, allow_hosts=["127.0.0.1"], on_error="skip")
+        assert (report.images_written, report.instances_written) == (2, 2)
+        assert [(f.where.image, f.amount) for f in report.findings if f.weight is Weight.ERROR] == [
+            ("clip.mp4/frame_000003", 1)
+        ]
+        assert sorted(server.paths()) == ["/1", "/2", "/3"]
+    finally:
+        server.close()
