@@ -56,6 +56,7 @@ class OnnxEngine(Engine):
 
 
 def _session(path: Path, device: str | None, threads: int | None) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # importing it would begin, and write into the home folder
     try:
         import onnxruntime
     except ImportError as error:
