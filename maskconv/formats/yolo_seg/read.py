@@ -127,14 +127,16 @@ class YoloSegReader(Reader[Item, YoloHead]):
     def units(self, note: Note) -> Iterator[Item]:
         self._tally = Tally()
         seen: set[int] = set()
+        overlap = walk.overlap(self._roots)
         collide = partial(self._collide, note)
         for root in self._roots:
             for pair in walk.pairs(root, self._pictures, self._tree, collide):
-                mark = hash(pair.picture or pair.label or pair.name)
-                if mark in seen:
-                    self._tally.several.add(pair.picture or pair.label or pair.name)
-                    continue
-                seen.add(mark)
+                if overlap:
+                    mark = hash(pair.picture or pair.label or pair.name)
+                    if mark in seen:
+                        self._tally.several.add(pair.picture or pair.label or pair.name)
+                        continue
+                    seen.add(mark)
                 if self._usable(pair):
                     yield self._item(pair)
         self._tally.note(self._tree, note, checking=self.checking)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from maskconv.formats.yolo_seg.layout import Root, labels_of
 from maskconv.formats.yolo_seg.tree import MAX_DEPTH, Tree, too_deep
 from maskconv.pictures import is_picture, stem
 
-__all__ = ["Pair", "pairs"]
+__all__ = ["Pair", "overlap", "pairs"]
 
 # Text files that lie beside labels and are none, where no picture has their name.
 _NO_LABELS = frozenset(
@@ -40,37 +40,66 @@ def pairs(root: Root, pictures: Tree, labels: Tree, collide: Collide) -> Iterato
             yield pair
 
 
+def overlap(roots: Sequence[Root]) -> bool:
+    """Whether a picture can be met twice: one root lies in another, or is a list."""
+    if any(root.images.lower().endswith(".txt") for root in roots):
+        return True
+    folders = [f"{root.images}/".lstrip("/") for root in roots]
+    return any(a.startswith(b) for i, a in enumerate(folders) for k, b in enumerate(folders) if i != k)
+
+
 def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide) -> Iterator[Pair]:
     if rest.count("/") >= MAX_DEPTH:
         raise too_deep(pictures.where(posixpath.join(root.images, rest)))
     images = posixpath.join(root.images, rest).rstrip("/")
     texts = labels_of(images) if root.labels is None else posixpath.join(root.labels, rest).rstrip("/")
     folders, files = pictures.listing(images)
-    below, others = labels.listing(texts) if (labels, texts) != (pictures, images) else ([], files)
-    found = _by_stem(files, images, collide)
-    marks = {f[:-4] for f in others if f.endswith(".txt")}
-    alone = marks - found.keys()
-    marks -= {name for name in alone if name.lower() in _NO_LABELS}
+    same = (labels, texts) == (pictures, images)
+    found = _pictures(files, images, collide)
+    below, files = (folders, files) if same else labels.listing(texts)
+    _mark(found, files)
+    del files  # long lists are not held while images are worked on
     if "images" in folders and root.labels is None:
         folders = [f for f in folders if f != "labels"]  # they belong to images
+        below = folders if same else below
     deeper = {f + "/" for f in (*folders, *below)} if root.deep else set()
-    for name in sorted({*found, *marks, *deeper}):
+    for name in sorted([*found, *deeper]):
         if name in deeper:
             yield from _below(root, pictures, labels, rest + name, collide)
             continue
-        picture = posixpath.join(images, found[name]) if name in found else ""
-        label = posixpath.join(texts, name + ".txt") if name in marks else ""
+        suffix, marked = found[name]
+        picture = posixpath.join(images, name + suffix) if suffix else ""
+        label = posixpath.join(texts, name + ".txt") if marked else ""
         yield Pair(root.prefix + _short(rest + name), root.split, picture, label)
 
 
-def _by_stem(files: list[str], folder: str, collide: Collide) -> dict[str, str]:
-    found: dict[str, str] = {}
+Files = dict[
+    str, tuple[str, bool]
+]  # by name: a picture's suffix (empty: there is none), and whether there is a label file
+
+
+def _pictures(files: list[str], folder: str, collide: Collide) -> Files:
+    found: Files = {}
+    values: dict[str, tuple[str, bool]] = {}  # one for each suffix, not one for each picture
     for file in files:
         if is_picture(file):
-            other = found.setdefault(stem(file), file)
-            if other != file:
-                collide(posixpath.join(folder, file), other)
+            name = stem(file)
+            suffix = file[len(name) :]
+            other, _ = found.setdefault(name, values.setdefault(suffix, (suffix, False)))
+            if other != suffix:
+                collide(posixpath.join(folder, file), name + other)
     return found
+
+
+def _mark(found: Files, files: list[str]) -> None:
+    """Note the label files; what has no picture is one unless its name says otherwise."""
+    values: dict[str, tuple[str, bool]] = {}
+    for file in files:
+        if file.endswith(".txt"):
+            name = file[:-4]
+            if name in found or name.lower() not in _NO_LABELS:
+                suffix, _ = found.get(name, ("", False))
+                found[name] = values.setdefault(suffix, (suffix, True))
 
 
 def _short(path: str) -> str:
