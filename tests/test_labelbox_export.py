@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import pickle
+import tracemalloc
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from maskconv.driver import validate
 from maskconv.errors import ConversionError
 from maskconv.finding import Finding, Weight
 from maskconv.formats.labelbox_export import FORMAT, choose, classify, document
-from maskconv.formats.labelbox_export.index import Index
+from maskconv.formats.labelbox_export.index import Index, digest
 from maskconv.formats.labelbox_export.turn import swaps, turned
 from maskconv.labelbox.checks import RecordError
 from maskconv.model import AnnotatedImage, Label, PixelRule, Polygon
@@ -1064,12 +1065,32 @@ def test_frames_in_another_file(tmp_path: Path) -> None:
 
 
 def test_the_index_is_small(tmp_path: Path) -> None:
+    """At most 100 bytes a record, while it is used, too."""
     path = write(tmp_path, *(row(f"{i}.jpg", label(boxed())) for i in range(2000)))
     index = Index(path, None, lambda _: False, pytest.fail)
-    arrays = (index._offsets, index._lengths, index._lines, index._numbers, index._rows, index._names)
-    assert sum(a.itemsize for a in arrays) + 1 <= 40
+    arrays = [index._offsets, index._lengths, index._lines, index._numbers, index._rows, index._names]
+    held = sum(a.itemsize for a in arrays) + 1
     assert sum(len(group.places) for group in index) == len(index) == 2000
     assert [label.name for label in index.labels] == ["car"]
+    for each in (*arrays, index._videos):
+        each *= 100  # 200,000 records, as if all but the first 2,000 were further labels of these
+    tracemalloc.start()
+    try:
+        assert index.shared() == b""
+        assert len(next(iter(index)).places) == 100
+        assert held + tracemalloc.get_traced_memory()[1] / len(index) < 100
+    finally:
+        tracemalloc.stop()
+
+
+def test_external_ids_that_are_shared(tmp_path: Path) -> None:
+    names = ["a.jpg", "A.png", "b.jpg", "b.jpg", "c.jpg", None, None]
+    rows = [v1("x", **{"DataRow ID": f"r{i}", "External ID": name}) for i, name in enumerate(names)]
+    rows.append(rows[4] | {"ID": "another label of the same data row"})
+    index = Index(write(tmp_path, *rows), None, lambda _: False, pytest.fail)
+    assert np.frombuffer(index.shared(), "<u8").tolist() == sorted(map(digest, ("a", "b")))
+    assert [len(group.places) for group in index] == [1, 1, 1, 1, 2, 1, 1]
+    assert Index(write(tmp_path, b""), None, lambda _: False, pytest.fail).shared() == b""
 
 
 def test_the_file_changes_while_it_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from maskconv.finding import Note
 from maskconv.formats.labelbox_export import document
@@ -89,9 +88,13 @@ class Index:
 
     def shared(self) -> bytes:
         """Digests, sorted, of the external ids that several data rows have."""
-        pairs = np.stack([np.asarray(self._names), np.asarray(self._rows)], axis=1)
-        names, counts = np.unique(np.unique(pairs[pairs[:, 0] != 0], axis=0)[:, 0], return_counts=True)
-        return bytes(names[counts > 1].astype("<u8").tobytes())
+        names = np.asarray(self._names)
+        ordered = np.sort(names)
+        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])  # few, as a rule: memory is kept small
+        at = np.flatnonzero(np.isin(names, twice[twice != 0]))
+        pairs = np.unique(np.stack([names[at], np.asarray(self._rows)[at]], axis=1), axis=0)
+        found, counts = np.unique(pairs[:, 0], return_counts=True)
+        return bytes(found[counts > 1].astype("<u8").tobytes())
 
     def __iter__(self) -> Iterator[Group]:
         for at in self._grouped():
@@ -99,12 +102,13 @@ class Index:
 
     def _grouped(self) -> Iterator[list[int]]:
         """The records' numbers, those of one data row together."""
-        _, first, inverse = np.unique(np.asarray(self._rows), return_index=True, return_inverse=True)
-        rank: NDArray[Any] = first[inverse]
-        order = np.argsort(rank, kind="stable")
-        bounds = np.flatnonzero(np.diff(rank[order], prepend=-1, append=len(order)))
-        for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            yield order[begin:end].tolist()
+        rows = np.asarray(self._rows)
+        order = np.argsort(rows, kind="stable").astype(np.uint32)
+        edges = np.ones(len(rows) + 1, np.bool_)
+        edges[1:-1] = rows[order[1:]] != rows[order[:-1]]
+        bounds = np.flatnonzero(edges).astype(np.uint32)
+        for group in np.argsort(order[bounds[:-1]], kind="stable").astype(np.uint32):
+            yield order[bounds[group] : bounds[group + 1]].tolist()
 
     def _place(self, i: int) -> Place:
         return Place(self._offsets[i], self._lengths[i], self._lines[i], self._numbers[i])
