@@ -146,6 +146,10 @@ class _Work:
         for source in self.sources:
             source.reader.open()
 
+    def stop(self) -> None:
+        for source in self.sources:
+            source.reader.stop()
+
     def __call__(self, batch: list[Task]) -> list[tuple[int, Result]]:
         return [(number, self.one(self.sources[number], unit)) for number, unit in batch]
 

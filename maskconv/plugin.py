@@ -134,6 +134,9 @@ class Reader(ABC, Generic[U, H]):
     def close(self) -> None:
         """Give handles back."""
 
+    def stop(self) -> None:
+        """The run is over: end what ``decode`` waits for on other machines, from another thread."""
+
     @abstractmethod
     def head(self, note: Note) -> H:
         """The source's global facts; may build a small index."""

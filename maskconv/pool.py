@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -36,10 +36,12 @@ WORTH_IT = 4  # batches: fewer are done before processes would have paid for the
 
 
 class Work(Protocol[B_co]):
-    """What is mapped. ``open`` is called once in each process before the first batch."""
+    """What is mapped. ``open`` is called once in each process before the first batch; ``stop``, while threads are at
+    work, where their results are not wanted any more."""
 
     def __call__(self, batch: list[Any], /) -> Sequence[B_co]: ...
     def open(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 def batches(items: Iterable[A], size: int = BATCH) -> Iterator[list[A]]:
@@ -71,10 +73,10 @@ def _chained(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def _over_threads(work: Callable[[A], B], items: Iterable[A], jobs: int) -> Iterator[B]:
+def _over_threads(work: Work[B], items: Iterable[list[Any]], jobs: int) -> Iterator[Sequence[B]]:
     from concurrent.futures import Future, ThreadPoolExecutor
 
-    waiting: deque[Future[B]] = deque()
+    waiting: deque[Future[Sequence[B]]] = deque()
     with ThreadPoolExecutor(jobs, thread_name_prefix="maskconv") as pool:
         try:
             for item in items:
@@ -83,9 +85,11 @@ def _over_threads(work: Callable[[A], B], items: Iterable[A], jobs: int) -> Iter
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
-        finally:
+        except BaseException:
             for future in waiting:
                 future.cancel()
+            work.stop()
+            raise
 
 
 # --- processes --------------------------------------------------------------------------------------------------------

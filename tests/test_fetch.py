@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -873,6 +875,22 @@ def test_labelbox_masks_with_the_key(labelbox, tmp_path, capsys):
 def _guarded(body, handler, count):
     ok = handler.headers.get("Authorization") == f"Bearer {KEY}"
     (reply(200, body) if ok else reply(401))(handler, count)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_ctrl_c_ends_a_run_that_waits(server, tmp_path, jobs):
+    source = records(tmp_path / "in.ndjson", server)
+    server.routes |= {f"/m/{i}.png": silent(25) for i in range(30)}
+    command = [sys.executable, "-m", "maskconv", "convert", source, tmp_path / "out.mcv", "--jobs", jobs]
+    process = subprocess.Popen([*command, "--fetch", "--allow-host", "127.0.0.1"], stderr=subprocess.DEVNULL)
+    try:
+        while not server.asked:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
 
 
 def test_options_that_need_fetch(tmp_path, capsys):

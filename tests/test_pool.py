@@ -20,6 +20,9 @@ from tests.test_resume import source, tree  # noqa: F401 - the fixture
 class Work:
     """Squares numbers; some numbers are trouble."""
 
+    def stop(self) -> None:
+        pass
+
     def open(self) -> None:
         pass
 

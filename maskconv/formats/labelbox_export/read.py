@@ -81,6 +81,9 @@ class ExportReader(Reader[Unit, ExportHead]):
             os.close(self._file)
             self._file = -1
 
+    def stop(self) -> None:
+        self.files.stop()
+
     def head(self, note: Note) -> ExportHead:
         index = self._index = self._indexed(note)
         if not self.checking:

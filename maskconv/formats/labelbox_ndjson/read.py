@@ -79,6 +79,9 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             os.close(self._file)
             self._file = -1
 
+    def stop(self) -> None:
+        self.files.stop()
+
     def read(self, place: Place) -> bytes:
         """A record's bytes; several threads may read at once."""
         if hasattr(os, "pread"):
