@@ -80,6 +80,12 @@ class MaskFiles:
                 self._fetcher.close()
                 self._fetcher = None
 
+    def stop(self) -> None:
+        """End all fetching; who waits for a mask gets an error."""
+        with self._lock:
+            if self._fetcher is not None:
+                self._fetcher.close()
+
     def must_fetch(self, uri: str) -> bool:
         """Whether a mask is nowhere but on another machine."""
         if self._far is not None:
