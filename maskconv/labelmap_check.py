@@ -190,6 +190,8 @@ def show(text: str, limit: int = 80) -> str:
 
 def plain(text: str) -> str:
     """``text`` with everything unprintable escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
