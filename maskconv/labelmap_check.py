@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -244,14 +243,11 @@ def _alike(entry: Entry, other: Entry, log: Log) -> None:
     log("near-name", message, entry.line, fix="use one spelling, or rename one of them")
 
 
-_GAPS = re.compile(r"[\s_]+")
-
-
 def _loose(name: str) -> str:
     if not name.isascii():
         name = unicodedata.normalize("NFKC", name)
         name = "".join(c for c in name if unicodedata.category(c) != "Cf")
-    return _GAPS.sub(" ", name.casefold()).strip()
+    return " ".join(name.casefold().replace("_", " ").split())
 
 
 def check_parts(entries: Sequence[Entry], log: Log) -> None:

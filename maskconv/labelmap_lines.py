@@ -42,6 +42,7 @@ _BARE_HEADER = re.compile(r"(?i)labels?\s*:\s*colou?r[\w ()]*:.*parts\s*:\s*acti
 _COMMENT = re.compile(r"(?i)\s(#)(?!(?:[0-9a-f]{3}){1,2}\s*(?::|$))")  # but not a colour such as #ff0000
 _FOURTH = re.compile(r"[^:]*:[^:]*:[^:]*:\s*(#)")
 _BREAK = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_PLAIN = re.compile(r"([A-Za-z0-9_](?:[\w .-]{0,62}[\w.-])?):(\d{1,3}),(\d{1,3}),(\d{1,3})::", re.ASCII)  # most lines
 _INDEX = re.compile(r"(?i)\bindex\s*(?:[:=]\s*)?(\d{1,9})\b")
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 _HEX = re.compile(r"(?i)(?:#|0x)([0-9a-f]{3}|[0-9a-f]{6})")
@@ -99,6 +100,10 @@ class Lines:
         self.shift = (0, 0)  # the last disagreement between comment and place, and its line
 
     def read(self, number: int, line: str) -> None:
+        found = _PLAIN.fullmatch(line)
+        if found and max(color := (int(found[2]), int(found[3]), int(found[4]))) <= 255:  # nothing can be wrong with it
+            self.entries.append(Entry(number, found[1], found[1], line[found.end(1) + 1 : -2], color))
+            return
         if len(line) > MAX_LINE:
             self.log("line-length", f"the line has {len(line):,} characters, more than {MAX_LINE:,}", number)
             self.usable = False
@@ -309,7 +314,8 @@ def _labels(entries: list[Entry]) -> Iterator[Label]:
     for entry in entries:
         name = entry.raw if entry.name != entry.raw and entry.name in taken else entry.name
         taken.add(name)
-        parts, actions = tuple(filter(None, entry.parts)), tuple(filter(None, entry.actions))
+        parts = tuple(filter(None, entry.parts)) if entry.parts else ()
+        actions = tuple(filter(None, entry.actions)) if entry.actions else ()
         yield Label.unchecked(name=name, color=entry.color, id=None, parts=parts, actions=actions)
 
 
