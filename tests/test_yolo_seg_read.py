@@ -16,7 +16,7 @@ import maskconv
 from maskconv import registry
 from maskconv.errors import ConversionError, OptionError, SourceError
 from maskconv.finding import Weight
-from maskconv.formats.yolo_seg import datayaml, nodes, rows
+from maskconv.formats.yolo_seg import datayaml, nodes, numbers, rows
 from maskconv.formats.yolo_seg.rows import Extras
 from maskconv.formats.yolo_seg.tree import ZipTree
 from maskconv.geometry import polygon_mask
@@ -256,9 +256,9 @@ def test_any_bytes(data: bytes) -> None:
         said: list[tuple] = []
         got = rows.read(data, {0: "a", 1: "b"}, extras, lambda *facts: said.append(facts))
         assert all(np.isfinite(row.points).all() and row.number in (0, 1) for row in got.rows)
-        plain = rows._plain(data)
+        plain = numbers.fast(data)
         if plain is not None:
-            other = rows._any(data, {}, lambda *_: None)
+            other = numbers.slow(data, {}, lambda *_: None)
             assert np.array_equal(plain.values, other.values) and plain.lines == other.lines
             assert plain.starts.tolist() == other.starts.tolist()
 
@@ -394,6 +394,13 @@ def test_items(data: Path) -> None:
     ]
     assert Path(found[2].picture.path).name == "é 1.v2.PNG" and found[2].picture.width == 20
     assert images.report.findings == []
+
+
+def test_hidden_files(data: Path) -> None:
+    for name in ("images/train/._a.png", "labels/train/._a.txt", "images/train/.thumbs/a.png", "__MACOSX/images/a.png"):
+        text(data / name, b"\0\5")
+    images, found = read(data)
+    assert [i.name for i in found] == ["a", "b"] and images.report.findings == []
 
 
 def test_the_same_from_folder_yaml_and_zip(data: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from maskconv import pictures
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.yolo_seg import layout, names, rows, walk
-from maskconv.formats.yolo_seg.rows import Extras, Floats, Row
+from maskconv.formats.yolo_seg.numbers import Floats
+from maskconv.formats.yolo_seg.rows import Extras, Row
 from maskconv.formats.yolo_seg.tally import Tally
 from maskconv.formats.yolo_seg.tree import FolderTree, Tree, ZipTree, open_tree
 from maskconv.model import MAX_PIXELS, AnnotatedImage, Annotation, Box, Label, LabelMap, Picture, PixelRule, Polygon

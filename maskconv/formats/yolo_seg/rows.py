@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from maskconv.finding import Weight
+from maskconv.formats.yolo_seg.numbers import REJECTED, Floats, Numbers, Say
+from maskconv.formats.yolo_seg.numbers import numbers as of_file
 
-__all__ = ["Extras", "Floats", "Row", "Rows", "Say", "read"]
-
-Floats = NDArray[np.float64]
-Say = Callable[[str, Weight, int, str, str], None]  # code, weight, line, sentence, fix
+__all__ = ["Extras", "Row", "Rows", "read"]
 
 HIGHEST, LOWEST = np.float32(1.01), np.float32(-0.01)  # the trainer's tolerance for an outline's box
-_PLAIN = b"0123456789.eE+-\n "
-_REJECTED = "the trainer rejects the image for it"
 
 
 class Extras(NamedTuple):
@@ -53,19 +48,9 @@ class Rows:
     boxes: bool = False
 
 
-class _Numbers(NamedTuple):
-    """All numbers of a file: row i is ``values[starts[i]:starts[i + 1]]``, on line ``lines[i]``."""
-
-    values: Floats
-    starts: NDArray[np.intp]
-    lines: list[int]
-
-
 def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Rows:
     """The rows of a label file that can be used; what is wrong with the others is said."""
-    numbers = _plain(data)
-    if numbers is None:
-        numbers = _any(data, names, say)
+    numbers = of_file(data, names, say)
     if not len(numbers.lines):
         return Rows([])
     counts = np.diff(numbers.starts) - extras.values
@@ -82,118 +67,12 @@ def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Row
     return Rows(rows if boxes else _padded(rows, say), boxes)
 
 
-# --- numbers ----------------------------------------------------------------------------------------------------------
-
-
-def _plain(data: bytes) -> _Numbers | None:
-    """The fast ways, for rows of JSON's numbers with one space between; None where the file has anything else."""
-    body = data.strip(b"\n")
-    if b"\r" in body:
-        body = body.replace(b"\r\n", b"\n")
-    if body.translate(None, _PLAIN):
-        return None
-    if not body:
-        return _Numbers(np.empty(0), np.zeros(1, np.intp), [])
-    lines = body.split(b"\n")
-    counts = [line.count(b" ") + 1 for line in lines]
-    values = _of_one_width(lines, counts)
-    if values is None:
-        values = _of_any_width(body)
-    if values is None:
-        return None
-    first = 1 + len(data) - len(data.lstrip(b"\n"))
-    return _Numbers(values, np.cumsum([0, *counts], dtype=np.intp), list(range(first, first + len(counts))))
-
-
-def _of_any_width(body: bytes) -> Floats | None:
-    try:
-        return np.array(orjson.loads(b"[" + body.replace(b"\n", b",").replace(b" ", b",") + b"]"), np.float64)
-    except (orjson.JSONDecodeError, OverflowError):
-        return None
-
-
-def _of_one_width(lines: list[bytes], counts: list[int]) -> Floats | None:
-    """The numbers where all coordinates are of the form 0.123456, with as many decimals each, as maskconv writes them.
-
-    An integer below 2**53 over a power of ten up to 10**22 is rounded once, so that these are the numbers that float() gives.
-    """
-    classes, _, rests = zip(*(line.partition(b" ") for line in lines), strict=True)
-    width = len(rests[0].partition(b" ")[0]) + 1
-    if not 4 <= width <= 17 or any(len(rest) + 1 != width * (n - 1) for rest, n in zip(rests, counts, strict=True)):
-        return None
-    table = np.frombuffer(b" ".join(rests) + b" ", np.uint8).reshape(-1, width)
-    digits = table - np.uint8(ord("0"))
-    digits[:, 1] = 0  # the point
-    if not (table[:, 1] == ord(".")).all() or not (table[:, -1] == ord(" ")).all() or (digits[:, :-1] > 9).any():
-        return None
-    if not all(map(bytes.isdigit, classes)):
-        return None
-    weights = 10.0 ** np.array([width - 3, 0, *range(width - 4, -1, -1), 0])
-    weights[[1, -1]] = 0
-    values = np.empty(len(table) + len(lines))
-    starts = np.cumsum([0, *counts[:-1]])
-    values[starts] = list(map(float, classes))
-    inside = np.ones(len(values), np.bool_)
-    inside[starts] = False
-    values[inside] = digits @ weights / 10.0 ** (width - 3)
-    return values
-
-
-def _any(data: bytes, names: Mapping[int, str], say: Say) -> _Numbers:
-    """Whatever the trainer's own way of reading takes: any space between, any form of number, a byte order mark."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        fix = "save it as UTF-8"
-        say("yolo-row-text", Weight.ERROR, line, f"the file is not UTF-8, so that {_REJECTED}", fix)
-        text = ""
-    values: list[float] = []
-    starts, lines = [0], []
-    for line, row in enumerate(text.replace("\r\n", "\n").splitlines(), 1):
-        tokens = row.split()
-        try:
-            found = list(map(float, tokens))
-        except ValueError:
-            say("yolo-row-text", Weight.ERROR, line, *_wrong_text(tokens, names))
-            continue
-        if tokens:
-            values += found
-            starts.append(len(values))
-            lines.append(line)
-    return _Numbers(np.array(values, np.float64), np.array(starts, np.intp), lines)
-
-
-def _wrong_text(tokens: list[str], names: Mapping[int, str]) -> tuple[str, str]:
-    """What is wrong with a row that holds more than numbers, and the remedy."""
-    bad = next(token for token in tokens if not _is_number(token))
-    shown = bad if len(bad) <= 40 else bad[:40] + "..."
-    if bad.startswith(("#", "//")):
-        return f"this is a comment, which label files do not have: {_REJECTED}", "remove it"
-    if re.search(r"\d[,;]", bad):
-        return f"{shown!r} is no number: {_REJECTED}", "put spaces between the numbers, and a point in them"
-    number = (
-        next((n for n, name in names.items() if bad == name.split(maxsplit=1)[0]), None) if bad == tokens[0] else None
-    )
-    if number is not None:
-        return f"{shown!r} is the name of a class, not its number: {_REJECTED}", f"write {number} in its place"
-    return f"{shown!r} is no number: {_REJECTED}", "write a class number and coordinates, with spaces between"
-
-
-def _is_number(token: str) -> bool:
-    try:
-        float(token)
-    except ValueError:
-        return False
-    return True
-
-
 # --- which rows can be used -------------------------------------------------------------------------------------------
 
 Chosen = NDArray[np.bool_]
 
 
-def _of_length(counts: NDArray[np.intp], numbers: _Numbers, extras: Extras, say: Say, *, boxes: bool) -> Chosen:
+def _of_length(counts: NDArray[np.intp], numbers: Numbers, extras: Extras, say: Say, *, boxes: bool) -> Chosen:
     """Rows of a class and whole points. In a file of outlines the trainer takes one of a single point, but no box."""
     fine: Chosen = counts == 5 if boxes else (counts % 2 == 1) & (counts >= 3) & (counts != 5)
     if not boxes and not (counts > 6).any():
@@ -212,15 +91,15 @@ def _wrong_length(count: int, extras: Extras, *, boxes: bool) -> tuple[str, str,
     values = f"{max(count - 1, 0)} coordinates"
     behind = f" before {_behind(extras)}" if extras.values else ""
     if count == 5:
-        text = f"this row is a box, among outlines: {_REJECTED}"
+        text = f"this row is a box, among outlines: {REJECTED}"
         return "yolo-row-box", text, "outline the object, or remove the row"
     if count > 1 and count % 2 == 0:
-        text = f"the number of coordinates{behind} is odd ({count - 1}): {_REJECTED}"
+        text = f"the number of coordinates{behind} is odd ({count - 1}): {REJECTED}"
         return "yolo-row-odd", text, "correct the row, or remove it"
     if boxes:
-        text = f"{values}{behind} among boxes of 4: {_REJECTED}"
+        text = f"{values}{behind} among boxes of 4: {REJECTED}"
         return "yolo-row-count", text, "write centre, width and height"
-    text = f"{values}{behind} are too few for an outline: {_REJECTED}"
+    text = f"{values}{behind} are too few for an outline: {REJECTED}"
     return "yolo-row-count", text, "write 3 points or more, or remove the row"
 
 
@@ -229,7 +108,7 @@ def _behind(extras: Extras) -> str:
     return " and ".join(names)
 
 
-def _looks_scored(numbers: _Numbers, extras: Extras) -> str:
+def _looks_scored(numbers: Numbers, extras: Extras) -> str:
     """The option that would fit a file all of whose rows have one value too many."""
     counts = np.diff(numbers.starts)
     if extras.values or (counts % 2).any() or (counts < 6).any():
@@ -242,18 +121,18 @@ def _looks_scored(numbers: _Numbers, extras: Extras) -> str:
     return ""
 
 
-def _finite(numbers: _Numbers, say: Say) -> Chosen:
+def _finite(numbers: Numbers, say: Say) -> Chosen:
     finite = np.isfinite(numbers.values)
     if finite.all():
         return np.ones(len(numbers.lines), np.bool_)
     fine: Chosen = np.logical_and.reduceat(finite, numbers.starts[:-1])
     for index in np.flatnonzero(~fine).tolist():
-        text = f"a value is not finite (nan or inf): {_REJECTED}"
+        text = f"a value is not finite (nan or inf): {REJECTED}"
         say("yolo-row-finite", Weight.ERROR, numbers.lines[index], text, "correct the row, or remove it")
     return fine
 
 
-def _classes(numbers: _Numbers, names: Mapping[int, str], say: Say) -> Chosen:
+def _classes(numbers: Numbers, names: Mapping[int, str], say: Say) -> Chosen:
     classes = numbers.values[numbers.starts[:-1]]
     fine = np.array([number in names for number in classes.tolist()], np.bool_)
     for index in np.flatnonzero(~fine & np.isfinite(classes)).tolist():
@@ -263,14 +142,14 @@ def _classes(numbers: _Numbers, names: Mapping[int, str], say: Say) -> Chosen:
 
 def _wrong_class(number: float, names: Mapping[int, str]) -> tuple[str, str]:
     if number < 0:
-        return f"the class {number:g} is negative: {_REJECTED}", "write the class's number, from 0"
+        return f"the class {number:g} is negative: {REJECTED}", "write the class's number, from 0"
     if number % 1:
-        return f"the class {number:g} is no whole number: {_REJECTED}", "each row begins with its class's number"
+        return f"the class {number:g} is no whole number: {REJECTED}", "each row begins with its class's number"
     last = max(names, default=-1)
-    return f"the class {number:.0f} has no name, for the names end at {last}: {_REJECTED}", "add its name to the names"
+    return f"the class {number:.0f} has no name, for the names end at {last}: {REJECTED}", "add its name to the names"
 
 
-def _extras(numbers: _Numbers, extras: Extras, say: Say) -> Chosen:
+def _extras(numbers: Numbers, extras: Extras, say: Say) -> Chosen:
     fine = np.ones(len(numbers.lines), np.bool_)
     ends = numbers.starts[1:]
     if extras.scores:
@@ -290,7 +169,7 @@ def _extras(numbers: _Numbers, extras: Extras, say: Say) -> Chosen:
     return fine
 
 
-def _rows(numbers: _Numbers, extras: Extras, kept: Chosen) -> list[Row]:
+def _rows(numbers: Numbers, extras: Extras, kept: Chosen) -> list[Row]:
     values, starts, lines = numbers.values, numbers.starts.tolist(), numbers.lines
     rows = []
     for index in np.flatnonzero(kept).tolist():
@@ -302,7 +181,7 @@ def _rows(numbers: _Numbers, extras: Extras, kept: Chosen) -> list[Row]:
     return rows
 
 
-def _leaves(numbers: _Numbers, extras: Extras) -> bool:
+def _leaves(numbers: Numbers, extras: Extras) -> bool:
     """Whether any coordinate of the file lies outside 0..1."""
     coordinates = numbers.values.copy()
     coordinates[numbers.starts[:-1]] = 0
@@ -319,7 +198,7 @@ def _inside(row: Row, say: Say, *, boxes: bool) -> bool:
     if (box <= HIGHEST).all() and (box >= LOWEST).all() and not (boxes and (box[2:] < 0).any()):
         return True
     far = row.points.max() if (box > HIGHEST).any() else row.points.min()
-    text = f"coordinates such as {far:g} lie outside the picture (0 to 1): {_REJECTED}"
+    text = f"coordinates such as {far:g} lie outside the picture (0 to 1): {REJECTED}"
     fix = "divide them by the picture's width and height" if far > 2 else "correct the row, or remove it"
     say("yolo-row-range", Weight.ERROR, row.line, text, fix)
     return False

@@ -17,7 +17,6 @@ __all__ = ["MAX_DEPTH", "MAX_LABELS", "FolderTree", "Listing", "Tree", "ZipTree"
 
 MAX_DEPTH = 64
 MAX_LABELS = 1 << 26  # bytes of one text file: a million points
-_NOTHING = frozenset({"__MACOSX"})
 
 
 class Listing(NamedTuple):
@@ -25,6 +24,12 @@ class Listing(NamedTuple):
 
     folders: list[str]
     files: list[str]
+
+
+def _listing(folders: list[str], files: list[str]) -> Listing:
+    """Sorted, without what macOS puts beside files, and hidden folders, into which the trainer does not look."""
+    known = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+    return Listing(sorted(known), sorted(name for name in files if not name.startswith("._")))
 
 
 class Tree(ABC):
@@ -84,7 +89,7 @@ class FolderTree(Tree):
                         files.append(item.name)
         except OSError:
             return Listing([], [])
-        return Listing(sorted(f for f in folders if f not in _NOTHING), sorted(files))
+        return _listing(folders, files)
 
     def is_folder(self, path: str) -> bool:
         return (self.path / path).is_dir()
@@ -133,8 +138,8 @@ class ZipTree(Tree):
 
     def listing(self, folder: str) -> Listing:
         found = self._index().get(_within(folder), {})
-        folders = sorted(name for name, entry in found.items() if entry is None and name not in _NOTHING)
-        return Listing(folders, sorted(name for name, entry in found.items() if entry is not None))
+        folders = [name for name, entry in found.items() if entry is None]
+        return _listing(folders, [name for name, entry in found.items() if entry is not None])
 
     def is_folder(self, path: str) -> bool:
         return _within(path) in self._index()
