@@ -109,7 +109,13 @@ def clear(folder: Path) -> None:
 
 
 def lock(folder: Path) -> int:
-    """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock."""
+    """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock.
+
+    Raises TargetError for a link: what it leads to is nobody's stage, and would be cleared.
+    """
+    if folder.is_symlink():
+        text, fix = "is a link where a stage would be built, and is not followed", "remove it"
+        raise TargetError(text, where=Where(path=str(folder)), code="stage-foreign", fix=fix)
     while True:
         try:
             folder.mkdir(exist_ok=True)

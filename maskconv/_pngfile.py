@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskconv import limits
 from maskconv._deflate import Buffer, compress, crc32, inflate
 from maskconv.errors import PngError
 
@@ -19,7 +20,7 @@ __all__ = ["MAX_PIXELS", "Contents", "Header", "assemble", "open_png", "read_hea
 
 Bytes = NDArray[np.uint8]
 
-MAX_PIXELS = 2**28
+MAX_PIXELS = limits.DEFAULTS["MASKCONV_MAX_PIXELS"]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
 CHANNELS = {GRAY: 1, RGB: 3, PALETTE: 1, GRAY_ALPHA: 2, RGB_ALPHA: 4}
@@ -100,10 +101,11 @@ class Contents:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_header(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> Header:
+def read_header(data: Buffer, *, max_pixels: int | None = None) -> Header:
     """The header from a file's first 33 bytes (more do no harm).
 
-    Raises PngError for what is no PNG (saying what it looks like), for a damaged header, and for more than ``max_pixels``.
+    Raises PngError for what is no PNG (saying what it looks like), for a damaged header, and for more than ``max_pixels``
+    (None: MASKCONV_MAX_PIXELS, see `maskconv.limits`).
     """
     head = bytes(data[:33])
     if head[:8] != SIGNATURE:
@@ -117,9 +119,10 @@ def read_header(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> Header:
         raise PngError(f"the PNG's header has values that do not exist (colour type {color_type}, {depth} bits)")
     if not 0 < width < 2**31 or not 0 < height < 2**31:
         raise PngError(f"the PNG's size is {width} x {height} pixels")
-    limit = min(max_pixels, 2**31 - 1)  # runs are int32
+    limit = min(limits.pixels() if max_pixels is None else max_pixels, 2**31 - 1)  # runs are int32
     if width * height > limit:
-        raise PngError(f"{width} x {height} pixels are more than the limit of {limit}", code="png-size")
+        fix = limits.fix("MASKCONV_MAX_PIXELS", "look at the file") if max_pixels is None else ""
+        raise PngError(f"{width} x {height} pixels are more than the limit of {limit}", code="png-size", fix=fix)
     return Header(width, height, depth, color_type, bool(interlacing))
 
 
@@ -154,7 +157,7 @@ def _chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         at = end + 4
 
 
-def open_png(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> Contents:
+def open_png(data: Buffer, *, max_pixels: int | None = None) -> Contents:
     """Verify a PNG and inflate its rows: signature, header, order and CRC of all chunks, Adler-32, exact size.
 
     Bytes behind IEND are ignored, as everyone does. Raises PngError.

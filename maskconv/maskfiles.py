@@ -33,6 +33,7 @@ __all__ = ["REMOTE", "MaskDir", "MaskFiles"]
 REMOTE = "mask-remote"
 NO_ACCESS = Access()
 _MAX = 8192
+_DEEPEST = 32  # folders of an address that are looked for
 AHEAD = 32  # units whose masks are being fetched before they are decoded
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _COMMON = re.compile(r"(?:(?:mask|index|[0-9]+)(?:/|$))+")
@@ -227,7 +228,7 @@ def _tails(uri: str) -> list[str]:
     Not those that are the same for many masks, such as ``index/1/mask``.
     """
     path = unquote(_path(uri) if _SCHEME.match(uri) else uri).replace("\\", "/")
-    parts = [part for part in path.split("/") if part and not unsafe(part)]
+    parts = [part for part in path.split("/") if part and not unsafe(part)][-_DEEPEST:]
     tails = ["/".join(parts[i:]) for i in range(len(parts)) if not _COMMON.fullmatch("/".join(parts[i:]))]
     return [name for tail in tails for name in ((tail,) if _is_picture(tail) else (tail, f"{tail}.png"))]
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import os
+import stat
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,19 +19,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv import png
+from maskconv import limits, png
 from maskconv._opencv import opencv
 from maskconv.errors import DataError, PngError
 from maskconv.finding import Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
-from maskconv.store import MAX_MEMBER
+from maskconv.store import ZIP_ERRORS, walk
 
 __all__ = ["MAX_PICTURE", "PictureFolder", "is_picture", "pixels", "read", "size_in", "size_of", "stem"]
 
 MAX_PICTURE = 1 << 30  # pixels that are decoded, as OpenCV has it
+# The kinds that are read. Others that Pillow knows it may hand to programs of the system, such as EPS to Ghostscript.
+_KINDS = frozenset({"AVIF", "BMP", "DIB", "GIF", "HEIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"})
 _TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _ORIENTATION = 274
 _PILLOW = Lock()
+# What Pillow raises on damaged pictures of all kinds; it documents but the first.
+_DAMAGED = (
+    *(OSError, PngError, ValueError, SyntaxError, EOFError, struct.error),
+    *(TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError, NotImplementedError, AssertionError),
+)
 
 
 def is_picture(name: str) -> bool:
@@ -63,7 +72,7 @@ class PictureFolder:
 
 
 def _below(folder: Path) -> Iterator[str]:
-    for base, folders, files in os.walk(folder):
+    for base, folders, files in walk(folder):
         folders.sort()
         for file in files:
             if is_picture(file):
@@ -72,18 +81,19 @@ def _below(folder: Path) -> Iterator[str]:
 
 def read(picture: Picture) -> bytes:
     """A picture's file, untouched. Raises DataError."""
+    most = limits.member()
     try:
         with _opened(picture) as file:
-            data: bytes = file.read(MAX_MEMBER + 1)
-    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+            data: bytes = file.read(most + 1)
+    except ZIP_ERRORS as error:
         reason = getattr(error, "strerror", None) or error
         fix = "check that it is still there"
         raise DataError(
             f"cannot be read ({reason})", where=_where(picture), code="member-unreadable", fix=fix
         ) from error
-    if len(data) > MAX_MEMBER:
-        text = f"has more than {MAX_MEMBER:,} bytes"
-        raise DataError(text, where=_where(picture), code="member-too-big", fix="no picture is that large; remove it")
+    if len(data) > most:
+        text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
+        raise DataError(text, where=_where(picture), code="member-too-big", fix=fix)
     return data
 
 
@@ -94,7 +104,7 @@ def size_of(picture: Picture) -> tuple[int, int]:
     try:
         with _opened(picture) as file:
             return _size(file)
-    except (OSError, KeyError, RuntimeError, ValueError, SyntaxError, PngError, zipfile.BadZipFile) as error:
+    except (*_DAMAGED, *ZIP_ERRORS) as error:
         raise _unreadable(picture, f"its size cannot be read ({error})") from error
 
 
@@ -102,7 +112,7 @@ def size_in(data: bytes, picture: Picture) -> tuple[int, int]:
     """`size_of` where the picture's file has been read already, as from a zip whose index is at hand."""
     try:
         return _size(io.BytesIO(data))
-    except (OSError, ValueError, SyntaxError, PngError) as error:
+    except _DAMAGED as error:
         raise _unreadable(picture, f"its size cannot be read ({error})") from error
 
 
@@ -111,10 +121,12 @@ def pixels(picture: Picture) -> NDArray[np.uint8]:
     data = read(picture)
     try:
         width, height = _size(io.BytesIO(data))
-    except (OSError, ValueError, SyntaxError, PngError) as error:
+    except _DAMAGED as error:
         raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
-    if width * height > MAX_PICTURE:
-        raise _unreadable(picture, f"{width} x {height} pixels are more than the {MAX_PICTURE:,} that are decoded")
+    most = min(MAX_PICTURE, limits.pixels())
+    if width * height > most:
+        text = f"{width} x {height} pixels are more than the {most:,} that are decoded"
+        raise _unreadable(picture, text, limits.fix("MASKCONV_MAX_PIXELS", "take a smaller picture"))
     cv2 = opencv()
     found: Any = None
     try:
@@ -133,11 +145,13 @@ def _by_pillow(data: bytes, picture: Picture) -> NDArray[np.uint8]:
     try:
         with _header(io.BytesIO(data)) as image:
             return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[:, :, ::-1])
-    except (OSError, ValueError, SyntaxError) as error:
+    except _DAMAGED as error:
         raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
 
 
 def _opened(picture: Picture) -> Any:
+    if not stat.S_ISREG(os.stat(picture.path).st_mode):
+        raise OSError("it is no file")  # a pipe or a device would never end
     if not picture.member:
         return Path(picture.path).open("rb")
     archive = zipfile.ZipFile(picture.path)
@@ -171,6 +185,8 @@ def _header(file: Any) -> Iterator[Any]:
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with image:
+        if image.format not in _KINDS:
+            raise OSError(f"pictures of the kind {image.format} are not read")
         yield image
 
 
@@ -178,5 +194,5 @@ def _where(picture: Picture) -> Where:
     return Where(path=picture.path, member=picture.member)
 
 
-def _unreadable(picture: Picture, text: str) -> DataError:
-    return DataError(text, where=_where(picture), code="picture-unreadable", fix="check the picture")
+def _unreadable(picture: Picture, text: str, fix: str = "check the picture") -> DataError:
+    return DataError(text, where=_where(picture), code="picture-unreadable", fix=fix)

@@ -69,11 +69,11 @@ class MaskPng:
 _KINDS = {0: Kind.GRAY, 2: Kind.RGB, 3: Kind.PALETTE, 4: Kind.GRAY, 6: Kind.RGB}
 
 
-def decode(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> MaskPng:
+def decode(data: Buffer, *, max_pixels: int | None = None) -> MaskPng:
     """Read a PNG of any kind into runs; the file is verified throughout.
 
     16-bit colours are read where each sample is an 8-bit one repeated (v * 257). Raises PngError for what is no PNG,
-    damaged, cut off, larger than ``max_pixels``, or holds 16-bit colours or an index beyond its palette.
+    damaged, cut off, larger than ``max_pixels`` (None: MASKCONV_MAX_PIXELS), or holds 16-bit colours or an index beyond its palette.
     """
     contents = _pngfile.open_png(data, max_pixels=max_pixels)
     header = contents.header

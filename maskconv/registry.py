@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import re
-import struct
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from maskconv.errors import FormatError, SourceError, UnknownFormatError
 from maskconv.finding import Where
 from maskconv.options import nearest
 from maskconv.plugin import Format, Probe
+from maskconv.store import ZIP_ERRORS, walk
 
 __all__ = ["BUILT_IN", "COMMANDS", "DEFAULTS", "Command", "by_name", "by_target", "formats", "names", "probe", "sniff"]
 
@@ -186,14 +186,14 @@ def _probe(path: Path) -> Probe:
         try:
             with zipfile.ZipFile(path) as archive:
                 return Probe(path, "zip", start[:4096], entries=_pairs(archive.namelist()))
-        except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+        except ZIP_ERRORS as error:
             text, where = f"is a zip that cannot be opened ({error})", Where(path=str(path))
             raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
     return Probe(path, "file", start[:4096], keys=_keys(start))
 
 
 def _walk(path: Path) -> Iterator[str]:
-    for folder, _, files in os.walk(path):
+    for folder, _, files in walk(path):
         base = Path(folder).relative_to(path).as_posix()
         yield from (f"{base}/{name}" if base != "." else name for name in files)
 

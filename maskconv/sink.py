@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from maskconv import registry
+from maskconv import limits, registry
 from maskconv._commit import parts
 from maskconv.change import Change
 from maskconv.errors import (
@@ -19,6 +19,7 @@ from maskconv.errors import (
     TargetExistsError,
     UsageError,
 )
+from maskconv.filenames import windows
 from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
 from maskconv.losses import image_losses, label_losses, shape_feature
 from maskconv.model import AnnotatedImage, LabelMap
@@ -46,7 +47,8 @@ class Encoder:
             if change is not None:
                 image = change.image(image, note)
             image = self._known(image, note)
-            keeps = self.writer.keeps()
+            _check_size(image)
+            keeps = self.writer.keeps() | self.writer.holds(image)
             for finding in image_losses(image, keeps, self.writer.spares):
                 note(finding)
             piece = self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
@@ -69,6 +71,15 @@ class Encoder:
         return image.replace(annotations=tuple(a for a in told if a.label in self.labels))
 
 
+def _check_size(image: AnnotatedImage) -> None:
+    """A few bytes may claim any size, and painting needs memory for it. Raises DataError."""
+    count = (image.width or 0) * (image.height or 0)
+    if count > limits.pixels():
+        text = f"the image has {image.width:,} x {image.height:,} pixels, more than the {limits.pixels():,} that one may have"
+        fix = limits.fix("MASKCONV_MAX_PIXELS", "look at its size in the source")
+        raise DataError(text, where=Where(image=image.name), code="image-size", fix=fix)
+
+
 class Sink:
     """Takes results in order, judges them at the end, and commits or leaves the target as it was."""
 
@@ -81,6 +92,7 @@ class Sink:
         *,
         overwrite: bool,
         fingerprint: str = "",
+        sources: Sequence[Path] = (),
         dry: bool = False,
     ) -> None:
         self.writer, self.report, self.target = writer, report, target
@@ -88,7 +100,7 @@ class Sink:
         report.extend(label_losses(labels, writer.keeps()))
         self._keys: dict[str, str] = {}
         self._stage: Stage | None = (
-            DryStage(target) if dry else Stage(target, overwrite=overwrite, fingerprint=fingerprint)
+            DryStage(target) if dry else Stage(target, overwrite=overwrite, fingerprint=fingerprint, sources=sources)
         )
         try:
             writer.begin(self._stage, self.encode.plan)
@@ -141,12 +153,23 @@ class Sink:
             self.writer.append(piece, self.report.add)
         except DataError as error:
             return as_finding(error)
+        self._note_windows(piece)
         self.report.images_written += 1
         self.report.files_written += len(piece.blobs) + len(piece.copies)
         self.report.bytes_written += len(piece.rows) + sum(len(data) for _, data in piece.blobs)
         self.report.instances_written += piece.instances
         self.report.instances_changed += piece.changed
         return None
+
+    def _note_windows(self, piece: Piece) -> None:
+        """Files that cannot be on Windows keep their names, for these say which picture they belong to."""
+        for path in (*(path for path, _ in piece.blobs), *(copy.path for copy in map(Copy._make, piece.copies))):
+            if reason := windows(path):
+                text = f"the file {path!r} cannot be on Windows: {reason}"
+                fix = "if it is to go there, rename the item with --name"
+                where = Where(path=str(self.target.path), image=piece.key)
+                self.report.add(Finding("name-windows", Weight.WARNING, text, where, 1, "images", fix))
+                return
 
     def _collision(self, key: str, source: str) -> Finding | None:
         """The error where an image of that name came before; the later one is left out."""
@@ -222,7 +245,8 @@ def open_sink(
         with explained(path):
             repair(path, keep_journal=bool(fingerprint))
             _guard(place, fmt, sources, overwrite=overwrite)
-    return Sink(writer, labels, place, report, overwrite=overwrite, fingerprint=fingerprint, dry=dry)
+    facts: dict[str, Any] = {"fingerprint": fingerprint, "sources": sources, "dry": dry}
+    return Sink(writer, labels, place, report, overwrite=overwrite, **facts)
 
 
 def _guard(target: Target, fmt: Format, sources: Sequence[Path], *, overwrite: bool) -> None:

@@ -7,19 +7,20 @@ keeps a journal, and an interrupted run leaves it behind: a run with the same fi
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 import tempfile
 import zipfile
-import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from maskconv import limits
 from maskconv._commit import (
     JOURNAL,
     clear,
@@ -33,11 +34,12 @@ from maskconv._commit import (
     write_plan,
 )
 from maskconv.errors import DataError, MaskconvError, TargetError, TargetExistsError
+from maskconv.filenames import Names
 from maskconv.finding import Where
 from maskconv.journal import Done, Journal
 from maskconv.plugin import Copy, Target
 from maskconv.result import Result
-from maskconv.store import MAX_MEMBER, unsafe
+from maskconv.store import ZIP_ERRORS
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -57,17 +59,20 @@ class Stage:
     ``remote`` did. Where the target is in parts, ``part`` begins each of its files.
 
     ``fingerprint`` makes the run resumable: ``done()`` are then the units that a run before it finished, whose blobs are
-    here already; ``record`` notes the next one.
+    here already; ``record`` notes the next one. ``sources`` are what no sidecar folder may replace.
     """
 
-    def __init__(self, target: Target, *, overwrite: bool = False, fingerprint: str = "") -> None:
+    def __init__(
+        self, target: Target, *, overwrite: bool = False, fingerprint: str = "", sources: Sequence[Path] = ()
+    ) -> None:
         self.target = target
+        self._sources = sources
         self.overwrite = overwrite
         self._resumed = False
         self._moves: list[tuple[Path, Path]] = []
         self._parts: list[Path] = []
         self._blobs: Path | None = None
-        self._seen: set[str] = set()
+        self._names = Names()
         self._main: IO[bytes] | None = None
         self._zip: zipfile.ZipFile | None = None
         self._fresh: list[Any] = []
@@ -163,6 +168,9 @@ class Stage:
         if path.exists() and any(p.suffix != ".png" for p in path.rglob("*") if not p.is_dir()):
             fix = "choose another folder"
             raise TargetError("the folder for the masks holds other files, too", where=where, fix=fix)
+        if any(settled(path) in (source.resolve(), *source.resolve().parents) for source in self._sources):
+            text = "the folder for the masks holds the source"
+            raise TargetError(text, where=where, fix="choose another folder")
         with explained(self.target.path):
             path = settled(path)
             staged = self.folder / f"side-{len(self._moves)}"
@@ -199,7 +207,7 @@ class Stage:
     def put(self, path: str, data: bytes) -> None:
         """Store a blob under a relative path with ``/``; one that a resumed run stored before is left as it is.
 
-        Raises DataError where the path leads out of the target, TargetError where two blobs have one name.
+        Raises DataError where the path leads out of the target, or no file can have it beside those that are there.
         """
         self.claim(path)
         with explained(self.target.path):
@@ -211,9 +219,15 @@ class Stage:
                 return
             assert self._blobs is not None, "a blob needs a zip, a folder, or a sidecar"  # noqa: S101
             file = self._blobs / path
-            if not file.parent.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
+            try:
+                if not file.parent.exists():
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                text, where = "the item's name is too long for the target's file system", self._where(path)
+                raise DataError(text, where=where, code="name-too-long", fix="shorten it with --name") from error
 
     def copy(self, copy: Copy, *, staged: bool = False) -> None:
         """Store a file that exists: link it where that is allowed and can be done, else copy it. See ``put``.
@@ -227,7 +241,7 @@ class Stage:
 
     def _linked(self, copy: Copy, folder: Path) -> bool:
         file = folder / copy.path
-        if unsafe(copy.path) or copy.path in self._seen:  # put() says so
+        if self._names.wrong(copy.path) is not None:  # put() says so
             return False
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -240,16 +254,16 @@ class Stage:
 
     def _read(self, copy: Copy) -> bytes:
         """The bytes of what is to be copied; the zips that members come from stay open."""
-        where = Where(path=copy.source, member=copy.member)
+        where, most = Where(path=copy.source, member=copy.member), limits.member()
         try:
             with self._opened(copy) as file:
-                data = file.read(MAX_MEMBER + 1)
-        except (OSError, KeyError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+                data = file.read(most + 1)
+        except ZIP_ERRORS as error:
             text = f"cannot be read ({getattr(error, 'strerror', None) or error})"
             raise DataError(text, where=where, code="member-unreadable", fix="check that it is still there") from error
-        if len(data) > MAX_MEMBER:
-            text = f"has more than {MAX_MEMBER:,} bytes"
-            raise DataError(text, where=where, code="member-too-big", fix="no picture is that large; remove it")
+        if len(data) > most:
+            text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
+            raise DataError(text, where=where, code="member-too-big", fix=fix)
         return data
 
     def _opened(self, copy: Copy) -> IO[bytes]:
@@ -261,13 +275,14 @@ class Stage:
 
     def claim(self, path: str) -> None:
         """Take a blob's name, as ``put`` does."""
-        if reason := unsafe(path):
-            where = Where(path=str(self.target.path), member=path)
-            raise DataError(f"the item's name {reason}", where=where, code="name-unsafe", fix="rename the item")
-        if path in self._seen:
-            text, where = f"two items would be written to {path}", Where(path=str(self.target.path))
-            raise TargetError(text, where=where, code="name-collision", fix="rename one of them")
-        self._seen.add(path)
+        error = self._names.wrong(path)
+        if error is not None:
+            error.where = self._where(path)
+            raise error
+        self._names.add(path)
+
+    def _where(self, path: str) -> Where:
+        return Where(path=str(self.target.path), member=path)
 
     def _put_member(self, archive: zipfile.ZipFile, path: str, data: bytes) -> None:
         if path in archive.NameToInfo:
@@ -391,7 +406,7 @@ class DryStage(Stage):
     def __init__(self, target: Target) -> None:
         self.target = target
         self._resumed = False
-        self._seen: set[str] = set()
+        self._names = Names()
 
     def sidecar(self, path: Path) -> None:
         if self.target.stdout:

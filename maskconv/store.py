@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import struct
@@ -9,18 +10,36 @@ import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from maskconv import limits
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Where
 
-__all__ = ["MAX_MEMBER", "Entry", "FolderStore", "Store", "ZipStore", "open_store", "read_picture", "unsafe"]
+__all__ = [
+    "MAX_DEPTH",
+    "ZIP_ERRORS",
+    "Entry",
+    "FolderStore",
+    "Store",
+    "ZipStore",
+    "open_store",
+    "read_picture",
+    "unsafe",
+    "walk",
+]
 
-MAX_MEMBER = 1 << 30  # bytes of one file: a mask of 2**28 RGB pixels is less even when it does not compress
+MAX_DEPTH = 64  # folders in one another
+# What zipfile raises on a damaged zip or member; it documents but the first.
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(ValueError, KeyError, IndexError, OverflowError, RuntimeError, NotImplementedError),
+)
 _LOCAL = 30  # the fixed part of a zip's local file header
 
 
@@ -43,6 +62,20 @@ def unsafe(name: str) -> str:
     if ".." in parts:
         return "leads out of the data set with '..'"
     return "holds a NUL character" if "\0" in name else ""
+
+
+def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk`, which recurs, down to `MAX_DEPTH`. Raises SourceError for what lies deeper."""
+    top = len(Path(folder).parts)
+    for base, folders, files in os.walk(folder):
+        if folders and len(Path(base).parts) - top >= MAX_DEPTH:
+            raise _too_deep(Path(base))
+        yield base, folders, files
+
+
+def _too_deep(folder: Path) -> SourceError:
+    text = f"lies deeper than {MAX_DEPTH} folders"
+    return SourceError(text, where=Where(path=str(folder)), code="source-too-deep", fix="move the data set up")
 
 
 class Store(ABC):
@@ -76,8 +109,9 @@ class Store(ABC):
         return DataError(f"{name} leads out of {self.path}", code="mask-uri", fix="name a file that is inside")
 
     def _too_big(self, name: str, size: int) -> DataError:
-        text = f"has {size:,} bytes, more than the {MAX_MEMBER:,} that one file may have"
-        return DataError(text, where=self.where(name), code="member-too-big", fix="no mask is that large; remove it")
+        text = f"has {size:,} bytes, more than the {limits.member():,} that one file may have"
+        fix = limits.fix("MASKCONV_MAX_MEMBER", "remove it: no mask is that large")
+        return DataError(text, where=self.where(name), code="member-too-big", fix=fix)
 
     def _unreadable(self, name: str, error: OSError) -> DataError:
         text = f"cannot be read ({error.strerror or error})"
@@ -94,6 +128,8 @@ class FolderStore(Store):
         """In the order of whole names, as a zip's members have it: "a.png" comes before "a/b.png"."""
         for name, item in sorted((i.name + "/" * i.is_dir(follow_symlinks=False), i) for i in self._listed(folder)):
             if name.endswith("/"):
+                if prefix.count("/") >= MAX_DEPTH:
+                    raise _too_deep(folder)
                 yield from self._below(folder / item.name, prefix + name, root)
             elif not item.is_symlink() or Path(os.path.realpath(item.path)).is_relative_to(root):
                 with suppress(OSError):  # a dangling link
@@ -125,7 +161,7 @@ class FolderStore(Store):
         return os.path.realpath(self.path)
 
     def read(self, entry: Entry) -> bytes:
-        if entry.size > MAX_MEMBER:
+        if entry.size > limits.member():
             raise self._too_big(entry.name, entry.size)
         try:
             return Path(self.path, entry.name).read_bytes()
@@ -175,11 +211,15 @@ class ZipStore(Store):
     def _infos(self) -> list[zipfile.ZipInfo]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                return archive.infolist()
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+                infos = archive.infolist()
+        except ZIP_ERRORS as error:
             text = f"is not a readable zip ({error})"
             where = Where(path=str(self.path))
             raise SourceError(text, where=where, code="zip-corrupt", fix="export or copy it again") from error
+        if (second := _overlapping(infos)) is not None:
+            text, where = "this member shares its bytes with another, as in a zip bomb", self.where(second.filename)
+            raise SourceError(text, where=where, code="zip-overlap", fix="do not trust this zip")
+        return infos
 
     def _check(self, info: zipfile.ZipInfo, name: str, found: dict[str, Entry]) -> None:
         where = self.where(name)
@@ -192,7 +232,7 @@ class ZipStore(Store):
             raise SourceError(text, where=where, code="zip-duplicate", fix="which one is right? pack it again")
 
     def read(self, entry: Entry) -> bytes:
-        if max(entry.size, entry.packed) > MAX_MEMBER:
+        if max(entry.size, entry.packed) > limits.member():
             raise self._too_big(entry.name, entry.size)
         guess = _LOCAL + len(entry.name.encode()) + 64 + entry.packed
         raw = self._pread(guess, entry)
@@ -238,6 +278,15 @@ class ZipStore(Store):
         return DataError(text, where=self.where(entry.name), code="zip-corrupt", fix="export or copy the zip again")
 
 
+def _overlapping(infos: Iterable[zipfile.ZipInfo]) -> zipfile.ZipInfo | None:
+    """A member that begins before another one ends, if there is one: packers put them one behind the other."""
+    ordered = sorted(infos, key=lambda info: info.header_offset)
+    for first, second in pairwise(ordered):
+        if first.header_offset + _LOCAL + first.compress_size > second.header_offset:
+            return second
+    return None
+
+
 def open_store(path: Path) -> Store:
     """The store for a path: a folder, or a zip file."""
     return FolderStore(path) if path.is_dir() else ZipStore(path)
@@ -245,8 +294,14 @@ def open_store(path: Path) -> Store:
 
 def read_picture(path: Path) -> bytes:
     """A picture's bytes, untouched. Raises DataError."""
+    most = limits.member()
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(most + 1)
     except OSError as error:
         text = f"cannot be read ({error.strerror})"
         raise DataError(text, where=Where(path=str(path)), code="member-unreadable", fix="check it") from error
+    if len(data) > most:
+        text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
+        raise DataError(text, where=Where(path=str(path)), code="member-too-big", fix=fix)
+    return data

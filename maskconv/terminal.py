@@ -157,7 +157,10 @@ class Terminal:
         if self.debug and not isinstance(error, click.ClickException):
             import traceback
 
-            self.line("".join(traceback.format_exception(error)).rstrip(), err=True)
+            from maskconv.face import plain
+
+            for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
+                self.line(plain(line), err=True)
         report = getattr(error, "report", None) or self.report
         if self.json:
             found = report.to_dict() if report is not None else {}

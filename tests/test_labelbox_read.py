@@ -574,7 +574,7 @@ def test_broken_arrays(tmp_path, text, words, good):
 
 
 def test_a_record_that_is_too_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(split, "MAX_RECORD", 300)
+    monkeypatch.setenv("MASKCONV_MAX_RECORD", "300")
     monkeypatch.setattr(split, "CHUNK", 64)
     long = json.dumps(record("b.jpg", name="x" * 400, **BBOX))
     for text in (long, f"[{long}]"):

@@ -18,8 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskconv.errors import DataError, MaskconvError, SourceError
-from maskconv.store import MAX_MEMBER, Entry, FolderStore, Store, ZipStore, open_store, unsafe
+from maskconv.limits import DEFAULTS
+from maskconv.store import Entry, FolderStore, Store, ZipStore, open_store, unsafe
 
+MAX_MEMBER = DEFAULTS["MASKCONV_MAX_MEMBER"]
 FILES = {
     "b.txt": b"hello",
     "a/b.png": os.urandom(5000),

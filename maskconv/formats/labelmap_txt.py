@@ -6,7 +6,7 @@ import re
 
 from maskconv.errors import SourceError
 from maskconv.finding import Note, Where
-from maskconv.labelmap import parse
+from maskconv.labelmap import MAX_BYTES, parse
 from maskconv.plugin import Format, Probe
 
 _NAME = re.compile(r"label[-_ ]?map", re.IGNORECASE)
@@ -24,7 +24,9 @@ def check(probe: Probe, note: Note) -> None:
     if probe.kind != "file":
         text, where = f"this is a {probe.kind}, not a labelmap.txt", Where(path=str(probe.path))
         raise SourceError(text, where=where, fix="name the file in it")
-    parse(probe.path.read_bytes(), note, path=str(probe.path))
+    with probe.path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    parse(data, note, path=str(probe.path))
 
 
 FORMAT = Format(

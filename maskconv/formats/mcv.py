@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
+from maskconv import limits
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Note, Where
 from maskconv.model import AnnotatedImage, Feature, LabelMap
@@ -26,8 +28,7 @@ Unit = tuple[int, int, int]  # line number, byte offset, length
 class McvReader(Reader[Unit, Head]):
     def head(self, note: Note) -> Head:
         del note
-        with self.source.open("rb") as file:
-            first = file.readline()
+        _, first = next(self._lines(), (1, b""))
         try:
             facts = orjson.loads(first)
             version = facts["maskconv"]
@@ -44,12 +45,21 @@ class McvReader(Reader[Unit, Head]):
 
     def units(self, note: Note) -> Iterator[Unit]:
         del note
+        offset = 0
+        for number, line in self._lines():
+            if number > 1 and line.strip():
+                yield number, offset, len(line)
+            offset += len(line)
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Lines with their numbers. Raises SourceError for one that is too long."""
+        most = limits.record()
         with self.source.open("rb") as file:
-            offset = len(file.readline())
-            for number, line in enumerate(file, start=2):
-                if line.strip():
-                    yield number, offset, len(line)
-                offset += len(line)
+            for number, line in enumerate(iter(partial(file.readline, most + 1), b""), start=1):
+                if len(line) > most:
+                    fix = limits.fix("MASKCONV_MAX_RECORD", "write it again with maskconv")
+                    raise SourceError(f"has more than {most:,} bytes", where=self._where(number), fix=fix)
+                yield number, line
 
     def decode(self, unit: Unit, head: Head, note: Note) -> Iterator[AnnotatedImage]:
         del head, note

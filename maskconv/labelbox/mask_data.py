@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
-from maskconv import png
+from maskconv import limits, png
 from maskconv._deflate import crc32
 from maskconv._fetch_url import shown
 from maskconv.errors import DataError
 from maskconv.finding import Where
 from maskconv.labelbox.composite import Composite
-from maskconv.store import MAX_MEMBER
 
 __all__ = ["MaskData"]
 
@@ -214,22 +213,22 @@ def _local(url: str) -> Path:
 
 def _read(path: Path) -> bytes:
     """A PNG's bytes; its header is checked before the rest is read."""
-    where = Where(path=str(path))
+    where, most = Where(path=str(path)), limits.member()
     try:
         if not path.is_file():  # a pipe or a device would never end
             raise _missing("the mask is not there", where)
         with path.open("rb") as file:
             head = file.read(64)
             png.read_header(head)
-            data = head + file.read(MAX_MEMBER)
+            data = head + file.read(most)
     except OSError as error:
         raise _missing(f"the mask cannot be read ({error.strerror})", where) from error
     except DataError as error:
         error.where = where
         raise
-    if len(data) > MAX_MEMBER:
-        text = f"the mask has more than {MAX_MEMBER:,} bytes"
-        raise DataError(text, where=where, code="member-too-big", fix="no mask is that large; remove it")
+    if len(data) > most:
+        text, fix = f"the mask has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
+        raise DataError(text, where=where, code="member-too-big", fix=fix)
     return data
 
 

@@ -1,6 +1,6 @@
 """Where the records of a file lie: NDJSON line by line, JSON arrays and concatenated objects by their brackets.
 
-Both ways read in chunks and keep no record; one record may have up to `MAX_RECORD` bytes.
+Both ways read in chunks and keep no record; one record may have up to `maskconv.limits.record` bytes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from maskconv import limits
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Weight, Where
 from maskconv.labelbox.checks import RecordError
 
-__all__ = ["MAX_RECORD", "Place", "Span", "is_lines", "lines", "objects"]
+__all__ = ["Place", "Span", "is_lines", "lines", "objects"]
 
-MAX_RECORD = 2**28
 CHUNK = 2**20
 SAMPLE = 2**21  # bytes that tell lines from brackets
 BOM = b"\xef\xbb\xbf"
@@ -84,9 +84,9 @@ def _is_record(line: bytes) -> bool:
 
 def lines(file: IO[bytes]) -> Iterator[Span]:
     """Each line that is not blank. Raises DataError for a line that is too long."""
-    offset = 0
-    for number, line in enumerate(iter(partial(file.readline, MAX_RECORD + 1), b""), start=1):
-        if len(line) > MAX_RECORD:
+    offset, most = 0, limits.record()
+    for number, line in enumerate(iter(partial(file.readline, most + 1), b""), start=1):
+        if len(line) > most:
             raise _too_long(number)
         data = line
         if number == 1 and line.startswith(BOM):
@@ -97,8 +97,9 @@ def lines(file: IO[bytes]) -> Iterator[Span]:
 
 
 def _too_long(line: int) -> DataError:
-    text = f"the record that begins on line {line} has more than {MAX_RECORD:,} bytes"
-    return DataError(text, code="labelbox-json", fix="no mask needs that; is a closing bracket missing?")
+    text = f"the record that begins on line {line} has more than {limits.record():,} bytes"
+    fix = limits.fix("MASKCONV_MAX_RECORD", "look for a closing bracket that is missing")
+    return DataError(text, code="labelbox-json", fix=fix)
 
 
 def split_line(line: bytes) -> list[Place]:
@@ -188,7 +189,7 @@ class _Splitter:
         self.offset = until
 
     def _trim(self) -> None:
-        if len(self.buffer) > MAX_RECORD:
+        if len(self.buffer) > limits.record():
             raise _too_long(self.begin_line if self.begin >= 0 else self.line)
 
     def _fail(self, text: str) -> None:

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from maskconv import limits
 from maskconv.against import Expected
 from maskconv.errors import SourceError
 from maskconv.finding import Where
 from maskconv.plugin import Probe
+from maskconv.store import ZIP_ERRORS
 
 __all__ = ["expects"]
 
 MEMBER = "annotations.xml"
 MASKS = frozenset({"any", "mask", "polygon"})  # CVAT makes polygons of masks by default
-MOST = 4 << 30  # bytes of XML
-MOST_FRAMES = 10_000_000
+MOST_FRAMES = 200_000  # that have no names, but numbers
+MAX_DEPTH = 32
 
 
 def expects(probe: Probe) -> Expected | None:
@@ -33,12 +35,13 @@ def expects(probe: Probe) -> Expected | None:
     try:
         with _opened(probe) as file:
             task = _parse(file)
-    except (ParseError, DefusedXmlException, UnicodeError, OSError, zipfile.BadZipFile, ValueError) as error:
+    except (ParseError, DefusedXmlException, *ZIP_ERRORS) as error:
         text = f"this is no XML of CVAT ({error})"
         raise SourceError(
             text, where=where, code="cvat-xml", fix="export the task again: CVAT for images 1.1"
         ) from error
-    frames = frozenset(task.frames or (f"frame_{number:06}" for number in range(min(task.size, MOST_FRAMES))))
+    counted = range(task.size if task.size <= MOST_FRAMES else 0)
+    frames = frozenset(task.frames or (f"frame_{number:06}" for number in counted))
     return Expected(task.title(), task.labels, frames or None, MASKS, task.size or len(frames))
 
 
@@ -56,8 +59,8 @@ def _opened(probe: Probe) -> Iterator[IO[bytes]]:
             yield file
         return
     with zipfile.ZipFile(probe.path) as archive:
-        if archive.getinfo(MEMBER).file_size > MOST:
-            raise ValueError(f"it has more than {MOST:,} bytes")
+        if archive.getinfo(MEMBER).file_size > limits.member():
+            raise ValueError(f"it has more than {limits.member():,} bytes: raise MASKCONV_MAX_MEMBER if you trust it")
         with archive.open(MEMBER) as file:
             yield file
 
@@ -79,13 +82,19 @@ def _parse(file: IO[bytes]) -> _Task:
     from defusedxml.ElementTree import iterparse
 
     task, path = _Task(), list[str]()
+    root: Any = None
     for event, element in iterparse(file, events=("start", "end")):
         if event == "start":
             path.append(element.tag)
+            if len(path) > MAX_DEPTH:
+                raise ValueError(f"its elements lie more than {MAX_DEPTH} deep in one another")
+            root = element if len(path) == 1 else root
             continue
         _take(task, "/".join(path), element)
         path.pop()
-        if len(path) == 1 or element.tag == "label":
+        if len(path) == 1:
+            root.clear()  # an image that was looked at
+        elif element.tag == "label":
             element.clear()
     return task
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maskconv.formats.isolated.write import INDEX, IsolatedWriter
 from maskconv.plugin import Format, Probe
+from maskconv.store import ZIP_ERRORS
 
 __all__ = ["FORMAT"]
 
@@ -27,7 +28,7 @@ def _first(path: Path) -> bytes | None:
                 return file.read(8)
         with zipfile.ZipFile(path) as archive, archive.open(INDEX) as member:
             return member.read(8)
-    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+    except ZIP_ERRORS:
         return None
 
 

@@ -7,13 +7,12 @@ label's name ends in ``_`` and another's: ``a`` with ``b_c`` would be ``a_b`` wi
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
+
+from maskconv.filenames import FORBIDDEN, RESERVED, folded
 
 __all__ = ["folded", "item_path", "label_names"]
 
-FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
-RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 FOLDER, STEM, LABEL = 255, 150, 80  # bytes; all of a file's name are at most 255
 
 
@@ -45,13 +44,6 @@ def _endings(name: str) -> set[str]:
     """The name, and what follows each of its ``_``."""
     parts = name.split("_")
     return {"_".join(parts[i:]) for i in range(len(parts))}
-
-
-def folded(name: str) -> str:
-    """The form in which two names must not be equal: file systems that ignore case, or compose accents, see one."""
-    import unicodedata
-
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def cleaned(part: str, most: int) -> str:

@@ -48,6 +48,7 @@ class Plan:
     max_records: int | None = None
     bucket: Bucket | None = None
     signed: timedelta | None = None
+    frames: bool = False  # of a sequence, are one record
 
     def row(self, image: AnnotatedImage, note: Note) -> tuple[Row, bool]:
         """The data row of an image, and whether its global key may lack the picture's extension. Raises DataError."""
@@ -78,7 +79,7 @@ class Plan:
     def key(self, image: AnnotatedImage, row: Row) -> str:
         """What no two images may share: the data row, or the composite's path where that tells them apart as well."""
         by_name = self.template is None or "{name}" in self.template
-        return self._place(image) if self.mode == "files" and by_name and self.rows is None else row[1]
+        return self._place(image).casefold() if self.mode == "files" and by_name and self.rows is None else row[1]
 
     def path(self, image: AnnotatedImage, layer: int, data: bytes) -> str:
         """Where a composite goes in the folder: no two images' composites, and no two layers, have one path.
@@ -121,7 +122,7 @@ def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
     if options.previous is not None:
         earlier(options.previous)
     known = (space, options.global_key, tables, rows, options.max_records)
-    return Plan(mode, polygons, folder, prefix, *known, bucket, options.mask_sign)
+    return Plan(mode, polygons, folder, prefix, *known, bucket, options.mask_sign, options.frames == "records")
 
 
 def _mode(options: WriteOptions) -> Mode:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +13,21 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from maskconv import png
+from maskconv import limits, png
 from maskconv.errors import DataError, PngError
 from maskconv.finding import Where
 from maskconv.png import Kind
 from maskconv.runs import RunMap
-from maskconv.store import MAX_MEMBER
+from maskconv.store import ZIP_ERRORS
 
 __all__ = ["SUFFIXES", "Layer", "keys", "layers"]
 
+# What numpy raises on headers that are none, beside what zipfile raises.
+_NO_HEADER = (MemoryError, SyntaxError, TypeError, AttributeError, tokenize.TokenError)
+
 SUFFIXES = frozenset({".png", ".npy", ".npz"})
 MAX_BYTES = 1 << 31  # of one array
+MAX_MASKS = 1 << 16  # of one stack
 VOID = 0xFFFFFFFF  # -1, which some tools have for void
 
 
@@ -59,7 +62,7 @@ def layers(name: str, data: bytes, key: str, where: Where, threshold: float | No
     except PngError as error:
         error.where = where
         raise
-    except (ValueError, OverflowError, MemoryError, EOFError, SyntaxError, tokenize.TokenError) as error:
+    except (*ZIP_ERRORS, *_NO_HEADER) as error:
         text = f"holds no array that is a mask: {error}"
         fix = "save masks as uint8 (height, width, 3) or integers (height, width)"
         raise DataError(text, where=where, code="mask-data-array", fix=fix) from error
@@ -90,7 +93,7 @@ def _compact(image: RunMap) -> RunMap:
 def _archive(data: bytes, where: Where) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except ZIP_ERRORS as error:
         raise DataError(
             f"is no readable .npz ({error})", where=where, code="mask-data-array", fix="save it again"
         ) from error
@@ -104,7 +107,7 @@ def _member(data: bytes, key: str, where: Where) -> NDArray[Any]:
                 raise ValueError(f"it has {info.file_size:,} bytes, more than {MAX_BYTES:,}")
             with archive.open(info) as file:
                 return _npy(file, info.file_size)
-        except (KeyError, RuntimeError, OSError, zlib.error, zipfile.BadZipFile) as error:
+        except KeyError as error:
             raise ValueError(str(error)) from error
 
 
@@ -118,8 +121,10 @@ def _npy(file: Any, size: int) -> NDArray[Any]:
     if dtype.hasobject or dtype.kind not in "biuf":
         raise ValueError(f"{dtype} is no type of a mask" + ("; a pickle is never loaded" if dtype.hasobject else ""))
     count = int(np.prod(shape, dtype=object)) if shape else 1
-    if count * dtype.itemsize > min(MAX_BYTES, MAX_MEMBER, size):
+    if count < 0 or count * dtype.itemsize > min(MAX_BYTES, limits.member(), size):
         raise ValueError(f"the header says {shape} of {dtype}, more than the file holds")
+    if count and np.prod(shape[:2] if shape[2:] in {(1,), (3,), (4,)} else shape[-2:], dtype=object) > limits.pixels():
+        raise ValueError(f"its {shape} are more than {limits.pixels():,} pixels, the limit of MASKCONV_MAX_PIXELS")
     flat = np.frombuffer(file.read(count * dtype.itemsize), dtype)
     if len(flat) != count:
         raise ValueError("it is cut off")
@@ -134,6 +139,8 @@ def _from_array(array: NDArray[Any], threshold: float | None) -> Iterator[Layer]
     if array.ndim == 3 and array.shape[2] in (3, 4) and array.dtype == np.uint8 and threshold is None:
         yield Layer(RunMap.from_array(png.pack(_opaque(array))), color=True)
     elif array.ndim == 3 and (array.dtype == np.bool_ or threshold is not None):
+        if len(array) > MAX_MASKS:
+            raise ValueError(f"a stack of {len(array):,} masks is more than the {MAX_MASKS:,} that an image may have")
         yield Layer(RunMap.from_array(np.zeros(array.shape[1:], np.bool_)))  # says the size where there is no mask
         for k, mask in enumerate(array if threshold is None else array >= threshold):
             yield Layer(RunMap.from_array(mask.astype(np.uint32) * (k + 1)))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from maskconv import labelmap, png
 from maskconv.errors import DataError, SourceError
@@ -77,7 +78,9 @@ def load(path: Path, data: bytes, where: Where, note: Note) -> Table:
         return _from_labelmap(data, where, note)
     try:
         return from_json(json.loads(data, parse_constant=_refuse))
-    except (ValueError, RecursionError) as error:
+    except ValidationError as error:
+        raise _wrong(where, f"is no colours table ({error.errors(include_url=False)[0]['msg']})") from error
+    except (ValueError, TypeError, RecursionError) as error:
         raise _wrong(where, f"is no colours table ({error})") from error
 
 
@@ -226,9 +229,9 @@ def facts(annotation: Annotation) -> str | dict[str, Any]:
 def annotation_facts(found: Meaning) -> dict[str, Any]:
     """What of an `Annotation` a meaning tells. Raises DataError."""
     told = dict(found.facts)
-    if isinstance(told.get("box"), dict):
-        told["box"] = Box(**told["box"])
     try:
+        if isinstance(told.get("box"), dict):
+            told["box"] = Box(**told["box"])
         Annotation(label=found.label or "void", shape=Box(x=0, y=0, width=0, height=0), **told)
     except ValueError as error:
         raise DataError(f"the facts of an instance of {found.label!r} are wrong", code="mask-data-facts") from error

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from maskconv.formats.yolo_seg.layout import KEYS, YAMLS
 from maskconv.plugin import Probe
+from maskconv.store import ZIP_ERRORS
 
 __all__ = ["sniff"]
 
 _START = 4096
 _TRIES = 8  # files that are looked into
-_ROW = re.compile(rb"\s*\d+(?:[ \t]+-?\d*\.?\d+(?:[eE][-+]?\d+)?){4,}[ \t]*(?:\r?\n|$)")
+_ROW = re.compile(rb"\s*\d+(?:[ \t]+-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?){4,}[ \t]*(?:\r?\n|$)")
 _MASKS = {"SegmentationClass", "SegmentationObject", "SegmentationClassPNG", "SegmentationObjectPNG"}
 
 
@@ -67,5 +68,5 @@ def _zipped(path: Path, folders: set[str], suffixes: tuple[str, ...]) -> Iterato
                 try:
                     with archive.open(info) as opened:
                         yield opened.read(_START)
-                except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, ValueError):
+                except ZIP_ERRORS:
                     return
