@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import zipfile
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
@@ -148,7 +149,7 @@ def test_a_mask(server, answer):
 def test_connections_are_kept_and_renewed(server):
     server.routes |= {f"/{i}.png": png_of(i) for i in range(12)}
     server.routes["/last.png"] = MASK
-    fetcher = Fetcher(access(), Limits(connections=1))
+    fetcher = Fetcher(access(), Limits(connections=1, tries=1))
     try:
         assert [fetcher.read(server.url(f"/{i}.png")) for i in range(12)] == [png_of(i) for i in range(12)]
         assert server.connections == 1
@@ -497,6 +498,18 @@ def test_a_host_that_gives_nothing_is_left_alone_after_a_while(server):
         assert len(server.asked) == 20
         with pytest.raises(DataError, match="did not give 10 masks in a row, and is not asked again"):
             fetcher.read(server.url("/30.png"))
+    finally:
+        fetcher.close()
+
+
+def test_a_mask_that_comes_is_a_new_beginning_for_its_host(server):
+    server.routes |= {f"/{i}.png": MASK if i % 10 == 9 else reply(503) for i in range(40)}
+    fetcher = Fetcher(access(), Limits(tries=1, connections=1))
+    try:
+        for i in range(40):
+            with suppress(DataError):
+                fetcher.read(server.url(f"/{i}.png"))
+        assert len(server.asked) == 40
     finally:
         fetcher.close()
 
