@@ -338,6 +338,15 @@ def test_a_corrupt_picture_is_one_error_and_the_others_go_on(tmp_path: Path) -> 
     assert (left.images_written, left.count(Weight.ERROR)) == (3, 2)
 
 
+def test_a_picture_of_another_size_than_its_header_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maskconv.pictures.pixels", lambda picture: np.zeros((8, 13, 3), np.uint8))
+    images, report = reading(put(tmp_path, "a.png"))
+    assert images == []
+    (finding,) = report.findings
+    assert (finding.code, finding.weight, finding.where.image) == ("picture-unreadable", Weight.ERROR, "a")
+    assert finding.message == "its header says 12 x 8 pixels, and it has 13 x 8"
+
+
 # --- weights -----------------------------------------------------------------------------------------------------------
 
 
@@ -644,9 +653,15 @@ def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
     assert peaks[1] < peaks[0] + 8_000  # kB, for 580 pictures more
 
 
-def test_onnxruntime_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
-    read(PICTURES)
-    assert capfd.readouterr() == ("", "")
+def test_onnxruntime_is_silent() -> None:
+    code = "import sys, maskconv\nwith maskconv.open_reader(sys.argv[1], format='yolo-model', model=sys.argv[2]) as i: list(i)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code, PICTURES, ONNX], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_a_model_is_loaded_by_nothing_but_opening_it() -> None:
+    code = "import sys, maskconv.formats.yolo_model\nprint({'cv2', 'PIL', 'onnxruntime', 'torch'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 # --- the letterbox -----------------------------------------------------------------------------------------------------
