@@ -118,6 +118,7 @@ class Reader(ABC, Generic[U, H]):
     pinned: ClassVar[bool] = False
     gathers: ClassVar[bool] = False
     checking = False  # set before head() where a source is validated, not converted
+    uploading = False  # set besides where it is this very source that goes to its platform: what that refuses is an error
     access = Access()  # set before open()
 
     def __init__(self, source: Path, options: AnyOptions) -> None:
@@ -185,6 +186,11 @@ class Writer(ABC, Generic[P]):
         del annotation
         return frozenset()
 
+    def holds(self, image: AnnotatedImage) -> frozenset[Feature]:
+        """The same for an image as a whole, such as frames and tracks of one that is named as the target names frames."""
+        del image
+        return frozenset()
+
     @abstractmethod
     def plan(self, labels: LabelMap, target: Target, note: Note) -> P:
         """Global decisions before the first image: ids, colours, an added background."""
@@ -237,6 +243,7 @@ class Format:
     """One format: its names, how it is recognised, and its reader, writer or check.
 
     ``expects`` tells what a task, ontology or project of its platform expects, or None where a path is none.
+    ``explain`` says of a path that no format reads what it is, where it is near this format, and what to do; or None.
     """
 
     name: str
@@ -247,6 +254,7 @@ class Format:
     writer: type[Writer[Any]] | None = None
     check: Callable[[Probe, Note], None] | None = None
     expects: Callable[[Probe], Expected | None] | None = None
+    explain: Callable[[Probe], tuple[str, str] | None] | None = None
 
 
 class Loss(NamedTuple):

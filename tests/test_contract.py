@@ -76,6 +76,7 @@ WAYS: dict[str, list[dict[str, Any]]] = {
         LABELBOX | {"write_options": {"masks": "files"}},
         LABELBOX | {"write_options": {"masks": "composite"}},
         LABELBOX | {"write_options": {"shape": "polygon"}},
+        LABELBOX | {"write_options": {"frames": "records"}},
     ],
     "labelmap": [{}],
     "mask-data": [

@@ -16,12 +16,12 @@ import pytest
 from PIL import Image
 
 import maskconv
-from maskconv import Mask, SourceError, open_reader
+from maskconv import Box, Mask, OptionError, SourceError, open_reader, open_writer
 from maskconv.driver import validate
-from maskconv.finding import Finding, Weight
+from maskconv.finding import Finding, Report, Weight
 from maskconv.formats.labelbox_ndjson import FORMAT
-from maskconv.model import AnnotatedImage
-from tests.places import real_data
+from maskconv.model import AnnotatedImage, Annotation, Label, LabelMap
+from tests.places import FIXTURES, real_data
 from tests.servers import MaskServer
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -298,3 +298,184 @@ def test_frames_are_fetched(tmp_path: Path) -> None:
         assert sorted(server.paths()) == ["/1", "/2", "/3"]
     finally:
         server.close()
+
+
+# --- written ----------------------------------------------------------------------------------------------------------
+
+W, H = 12, 6
+
+
+def frame(number: int, *shapes: Any, sequence: str = "clip.mp4", **facts: Any) -> AnnotatedImage:
+    """A frame named as they are here; shapes are (track, label, mask or box)."""
+    told = [Annotation(label=label, shape=shape, track=track) for track, label, shape in shapes]
+    name = f"{sequence}/frame_{number:06d}"
+    known = {"name": name, "sequence": sequence, "frame": number, "width": W, "height": H, "annotations": told}
+    return AnnotatedImage(**(known | facts))
+
+
+def block(x: int, y: int = 1, w: int = 2, h: int = 3) -> Mask:
+    pixels = np.zeros((H, W), bool)
+    pixels[y : y + h, x : x + w] = True
+    return Mask.from_array(pixels)
+
+
+def written(
+    folder: Path, *images: AnnotatedImage, jobs: int = 1, name: str = "out.ndjson", **options: Any
+) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """The records, and what was said."""
+    source = folder / "given.mcv"
+    labels = LabelMap(labels=[Label(name=name) for name in ("car", "dog")])
+    with open_writer(source, labels, overwrite=True) as writer:
+        for image in images:
+            writer.write(image)
+    found: list[Finding] = []
+    report = Report(sink=found.append)
+    how: dict[str, Any] = {"on_error": "skip", "overwrite": True, "report": report, "jobs": jobs}
+    maskconv.convert(source, folder / name, to="labelbox-ndjson", write={"frames": "records"} | options, **how)
+    lines = [path.read_bytes().splitlines() for path in sorted(folder.glob(f"{Path(name).stem}*.ndjson"))]
+    return [json.loads(line) for each in lines for line in each], found
+
+
+def clip_of(images: list[AnnotatedImage]) -> list[Any]:
+    """Name, frame and shapes by track, whatever the tracks are called: numbered in order of appearance."""
+    numbers: dict[Any, int] = {}
+    found = []
+    for image in sorted(images, key=lambda i: i.name):
+        told = sorted((numbers.setdefault(a.track, len(numbers)), a.label, hash(a.shape)) for a in image.annotations)
+        found.append((image.name, image.sequence, image.frame, told))
+    return found
+
+
+@pytest.mark.parametrize("masks", ["auto", "png", "composite", "files"])
+def test_frames_of_a_sequence_become_one_record(tmp_path: Path, masks: str) -> None:
+    images = [
+        frame(1, ("a", "car", block(0)), ("b", "dog", block(4))),
+        frame(2, ("b", "dog", block(5)), ("a", "car", block(1))),
+        frame(7, (3, "car", block(8))),
+        frame(9, ("x", "car", block(2)), sequence="ct.dcm/axial"),
+        frame(9, ("x", "car", block(3)), sequence="ct.dcm/coronal"),
+    ]
+    records, findings = written(tmp_path, *images, masks=masks)
+    assert [(r["dataRow"], r.get("groupKey"), [f["index"] for f in r["masks"]["frames"]]) for r in records] == [
+        ({"globalKey": "clip.mp4"}, None, [1, 2, 7]),
+        ({"globalKey": "ct.dcm"}, "axial", [9]),
+        ({"globalKey": "ct.dcm"}, "coronal", [9]),
+    ]
+    assert [[i["name"] for i in r["masks"]["instances"]] for r in records] == [["car", "dog", "car"], ["car"], ["car"]]
+    assert not {"frames-dropped", "tracks-dropped"} & {f.code for f in findings}
+    again, said = read(tmp_path / "out.ndjson")
+    assert said == []
+    assert clip_of(again[:3]) == clip_of(images[:3])
+    assert [(i.name, i.annotations[0].shape) for i in again[3:]] == [
+        (i.name, i.annotations[0].shape) for i in images[3:]
+    ]
+
+
+def test_an_export_of_a_video_goes_back(tmp_path: Path) -> None:
+    """Of the export's fixture: the masks, frame by frame, on the very data row."""
+    path = FIXTURES / "labelbox-export" / "clip.ndjson"
+    target = tmp_path / "out.ndjson"
+    report = maskconv.convert(path, target, to="labelbox-ndjson", write={"frames": "records"})
+    (only,) = map(json.loads, target.read_bytes().splitlines())
+    assert only["dataRow"] == {"globalKey": "clip.mp4"}
+    assert [f["index"] for f in only["masks"]["frames"]] == list(range(1, 41))
+    assert sum(f.amount for f in report.findings if f.code == "boxes-painted") == 20  # of 40, so many are listed
+    with open_reader(path) as images:
+        masks = [[a.shape for a in i.annotations if isinstance(a.shape, Mask)] for i in images]
+    again, _ = read(target)
+    assert [[a.shape for a in i.annotations[1:]] for i in again] == masks
+
+
+def test_any_number_of_jobs_writes_the_same(tmp_path: Path) -> None:
+    images = [frame(n, ("a", "car", block(n % 9)), ("b", "dog", block(9, h=1))) for n in range(1, 90)]
+    results = []
+    for jobs in (1, 2, 3):
+        written(tmp_path, *images, jobs=jobs, name=f"{jobs}.ndjson")
+        results.append((tmp_path / f"{jobs}.ndjson").read_bytes())
+    assert results[0] == results[1] == results[2]
+
+
+def test_pictures_among_frames(tmp_path: Path) -> None:
+    """An image between the frames of a sequence cuts its record in two, which is said; others are pictures as ever."""
+    picture = AnnotatedImage(
+        name="a", width=W, height=H, annotations=[Annotation(label="car", shape=block(0), track=4)]
+    )
+    odd = frame(3, ("a", "car", block(0)), name="other name")
+    records, findings = written(
+        tmp_path, frame(1, ("a", "car", block(0))), picture, frame(2, ("a", "car", block(1))), odd
+    )
+    assert ["masks" in r for r in records] == [True, False, True, False]
+    told = {f.code: f for f in findings}
+    assert told["labelbox-clip-split"].weight is Weight.DATA
+    assert told["labelbox-clip-split"].where.image == "clip.mp4/frame_000002"
+    assert [f.where.image for f in findings if f.code == "tracks-dropped"] == ["a", "other name"]
+    assert [f.where.image for f in findings if f.code == "frames-dropped"] == ["other name"]
+
+
+def test_what_a_record_of_frames_cannot_hold(tmp_path: Path) -> None:
+    uuid = "45b15f9d-7884-4bb7-ac01-3567e8ed6c36"
+    rich = Annotation(label="car", shape=block(0), track=1, score=0.5, id=uuid, attributes={"customMetrics": []})
+    rich = rich.replace(attributes={"customMetrics": [{"name": "iou", "value": 1.0}]})
+    images = [
+        frame(1, annotations=[rich]),
+        frame(2, (1, "car", block(0)), (2, "dog", block(1))),
+        frame(3, (1, "car", block(0)), (2, "dog", block(0))),
+        frame(4, (1, "car", block(0)), (1, "car", block(4))),
+        frame(5, (1, "dog", block(0))),
+        frame(6, (1, "car", Box(x=1, y=1, width=3, height=2))),
+        frame(7, (1, "car", Box(x=1, y=1, width=3, height=2)), width=None, height=None),
+    ]
+    records, findings = written(tmp_path, *images)
+    told = {(f.code, f.where.image[-1:]): f for f in findings}
+    for code, number, amount in (
+        ("scores-dropped", "1", 1),
+        ("ids-dropped", "1", 1),
+        ("attributes-dropped", "1", 1),
+        ("overlap-painted", "2", 3),
+        ("instance-hidden", "3", 1),
+        ("labelbox-track-twice", "4", 1),
+        ("labelbox-track-label", "5", 1),
+        ("boxes-painted", "6", 1),
+        ("image-size-unknown", "7", 1),
+    ):
+        assert told[code, number].amount == amount
+    assert "is 'car' on earlier frames and 'dog' on this one" in told["labelbox-track-label", "5"].message
+    (only,) = records
+    assert [f["index"] for f in only["masks"]["frames"]] == [1, 2, 3, 4, 5, 6]
+    again, _ = read(tmp_path / "out.ndjson")
+    assert [[(a.label, a.track, a.shape.area) for a in i.annotations] for i in again] == [
+        [("car", 1, 6)],
+        [("car", 1, 3), ("dog", 2, 6)],
+        [("dog", 2, 6)],
+        [("car", 1, 12)],
+        [("car", 1, 6)],
+        [("car", 1, 6)],
+    ]
+
+
+def test_tracks_of_one_colour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from maskconv.formats.labelbox_ndjson import clips
+
+    monkeypatch.setattr(clips, "_color", lambda track, space: (1, 2, 3))
+    _, findings = written(tmp_path, frame(1, ("a", "car", block(0))), frame(2, ("b", "car", block(0))))
+    wrong = next(f for f in findings if f.code == "labelbox-track-color")
+    assert (wrong.weight, wrong.where.image) == (Weight.ERROR, "clip.mp4/frame_000002")
+    assert wrong.fix == "another --to-uuid-namespace gives other colours"
+
+
+def test_options_of_frames(tmp_path: Path) -> None:
+    images = [frame(1, ("a", "car", block(0))), frame(2, ("a", "car", block(0)))]
+    with pytest.raises(OptionError, match="frames=records are masks: they are for shape=mask"):
+        written(tmp_path, *images, shape="polygon")
+    ids = {"schema_ids": {"car": "ck68grts29n7w0890wv344dif"}, "data_rows": {"clip.mp4": "cjxav5aa07r1g0dsq70t9eveg"}}
+    (only,), _ = written(tmp_path, *images, **ids)
+    assert only["dataRow"] == {"id": "cjxav5aa07r1g0dsq70t9eveg"}
+    assert [i["schemaId"] for i in only["masks"]["instances"]] == ["ck68grts29n7w0890wv344dif"]
+    one, other = (written(tmp_path, *images, uuid_namespace=text)[0][0]["masks"]["instances"] for text in ("1", "2"))
+    assert one != other
+    two, _ = written(tmp_path, *images, frame(1, ("a", "car", block(0)), sequence="b"), max_records=1, name="p.ndjson")
+    assert sorted(path.name for path in tmp_path.glob("p-*")) == ["p-0001.ndjson", "p-0002.ndjson"]
+    assert [len(r["masks"]["frames"]) for r in two] == [2, 1]
+    records, findings = written(tmp_path, *images, frames="pictures")
+    assert ["masks" in r for r in records] == [False, False]
+    assert {"frames-dropped", "tracks-dropped"} <= {f.code for f in findings}

@@ -187,7 +187,8 @@ class ExportReader(Reader[Unit, ExportHead]):
         except RecordError as error:
             note(place.error(self.source, error, unit="images"))
             return
-        picture, size = self._picture(row, name, note) if unit.end is None else (None, row.size)
+        alone = naming.at_labelbox(row, name), row.size
+        picture, size = self._picture(row, name, note) if unit.end is None else alone
         for scene in content.scenes[unit.begin : unit.end]:
             image = self._image(scene, place, name, row, picture, size, note)
             if image is not None:
@@ -210,7 +211,7 @@ class ExportReader(Reader[Unit, ExportHead]):
         sequence = f"{name}/{scene.group.lower()}" if scene.group else name
         facts: dict[str, Any] = {"split": row.split, "picture": picture, "sequence": None}
         if scene.number is not None:
-            name, facts["sequence"], facts["picture"] = f"{sequence}/frame_{scene.number:06d}", sequence, None
+            name, facts["sequence"] = f"{sequence}/frame_{scene.number:06d}", sequence
         decoder = ImageDecoder(self.source, place, name, size, self.files, self.options, note)
         return decoder.image(scene, row.exif, facts)
 

@@ -91,6 +91,11 @@ class WriteOptions(Options):
     shape: Literal["mask", "polygon"] = Field(
         default="mask", description="mask = pixels, exact; polygon = one record a part: holes are filled, parts split"
     )
+    frames: Literal["pictures", "records"] = Field(
+        default="pictures",
+        description="images of a sequence that are named <sequence>/frame_000001 by their number: pictures = each is a data "
+        "row; records = those of a sequence are one mask record of the video or DICOM series, an instance for each track",
+    )
     schema_ids: Table | None = Field(
         default=None,
         description='label -> schemaId: a JSON file {"label": "id"}, or the project\'s normalised ontology; records then '
@@ -143,6 +148,8 @@ class WriteOptions(Options):
             raise ValueError("mask_sign goes with a mask_dir in an object store, and instead of mask_uri")
         if (self.mask_uri or self.mask_dir) and (self.masks in ("png", "composite") or self.shape == "polygon"):
             raise ValueError("mask_dir and mask_uri are for masks=files")
+        if self.frames == "records" and self.shape == "polygon":
+            raise ValueError("frames=records are masks: they are for shape=mask")
         if self.mask_uri and "?" in self.mask_uri:
             raise ValueError("a prefix of addresses has no '?': a signature is valid for one file only")
         return self

@@ -33,6 +33,10 @@ class Parts:
         self._masks += masks
         self._most = max(self._most, self._masks)
 
+    def add(self, rows: bytes) -> None:
+        """More of what was written last."""
+        self._stage.write(rows)
+
     def names(self) -> str:
         """The files' names, where the target is not one file."""
         names = [part_name(self._stage.target.path, number).name for number in (1, self.files)]

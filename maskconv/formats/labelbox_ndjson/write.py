@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import binascii
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -14,15 +13,16 @@ import orjson
 from maskconv import png, runs
 from maskconv.errors import DataError, OptionError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.labelbox_ndjson import clips
+from maskconv.formats.labelbox_ndjson.clips import Clips
+from maskconv.formats.labelbox_ndjson.items import Item, held_items, wire
 from maskconv.formats.labelbox_ndjson.limits import limits
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.parts import Parts
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
 from maskconv.formats.labelbox_ndjson.previous import Previous, earlier
-from maskconv.formats.labelbox_ndjson.shapes import Held, held
-from maskconv.formats.labelbox_ndjson.tables import Schemas
+from maskconv.formats.labelbox_ndjson.shapes import Held
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, as_uuid
-from maskconv.labelbox import checks
 from maskconv.labelbox.names import counted
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
@@ -37,19 +37,6 @@ _IMPORT = (
     "LabelImport.create_from_file(...) for ground truth."
 )
 _AGAIN = "A second import overrides instances with the same uuid; instances that are gone from the source stay there."
-
-_KINDS: dict[type, str] = {Mask: "mask", Box: "bbox", tuple: "polygon"}
-
-
-class Item(NamedTuple):
-    """An annotation that can be written, its number in the image, its kind of record and its label or schema id."""
-
-    number: int
-    annotation: Annotation
-    shape: Held
-    kind: str
-    tool: str
-
 
 Blobs = tuple[tuple[str, bytes], ...]
 
@@ -79,9 +66,12 @@ class LabelboxWriter(Writer[Plan]):
 
     def spares(self, annotation: Annotation) -> frozenset[Feature]:
         kept = [Feature.INSTANCE_IDS] if as_uuid(annotation.id) is not None else []
-        if annotation.attributes and len(_wire(annotation)) == len(annotation.attributes):
+        if annotation.attributes and len(wire(annotation)) == len(annotation.attributes):
             kept.append(Feature.ATTRIBUTES)
         return frozenset(kept)
+
+    def holds(self, image: AnnotatedImage) -> frozenset[Feature]:
+        return clips.KEPT if self.options.frames == "records" and clips.is_frame(image) else frozenset()
 
     def plan(self, labels: LabelMap, target: Target, note: Note) -> Plan:
         del labels
@@ -93,8 +83,10 @@ class LabelboxWriter(Writer[Plan]):
         for name in (image.name, image.split or ""):
             if reason := unsafe(name):
                 raise DataError(f"the name {name!r} {reason}", code="name-unsafe", fix="rename the item")
+        if plan.frames and clips.is_frame(image):
+            return clips.encode(image, plan, note)
         row, guessed = plan.row(image, note)
-        items = _held(image, plan, note)
+        items = held_items(image, plan, note)
         if not items:
             return None
         limits(image, [item.tool for item in items], note)
@@ -117,6 +109,7 @@ class LabelboxWriter(Writer[Plan]):
     def begin(self, stage: Stage, plan: Plan) -> None:
         self._plan, self._guessed = plan, 0
         self._parts = Parts(stage, plan.max_records)
+        self._clips = Clips(self._parts, "name" if plan.schemas is None else "schemaId")
         self._previous = Previous(earlier(self.options.previous)) if self.options.previous is not None else None
         if plan.folder is not None:
             stage.sidecar(plan.folder)
@@ -124,7 +117,10 @@ class LabelboxWriter(Writer[Plan]):
             stage.remote(plan.bucket)
 
     def append(self, piece: Piece, note: Note) -> None:
-        del note
+        if isinstance(piece.facts, dict):
+            self._guessed += self._clips.take(piece, note)
+            return
+        self._clips.close()
         guessed, masks, records, given = piece.facts
         self._guessed += guessed
         self._parts.write(piece.rows, records, masks)
@@ -133,6 +129,7 @@ class LabelboxWriter(Writer[Plan]):
             self._previous.take((kind, key), uuids)
 
     def finish(self, note: Note) -> None:
+        self._clips.close()
         if not self._parts.images:
             text = "no image has an instance, so the file would be empty"
             note(Finding("labelbox-empty", Weight.ERROR, text, fix="there is nothing to import"))
@@ -161,44 +158,6 @@ class LabelboxWriter(Writer[Plan]):
 
 def _spoken(span: timedelta) -> str:
     return counted(span.days, "day") if not span.seconds else f"{span.total_seconds() / 3600:g} hours"
-
-
-def _held(image: AnnotatedImage, plan: Plan, note: Note) -> list[Item]:
-    """The annotations that can be written; the others are noted."""
-    found: list[Item] = []
-    for number, annotation in enumerate(image.annotations):
-        try:
-            shape = held(image, number, annotation, plan.polygons, note)
-            kind = _KINDS[type(shape)]
-            tool = annotation.label if plan.schemas is None else _schema(plan.schemas, annotation.label, kind)
-        except DataError as error:
-            where = error.where or Where(annotation=number)
-            note(Finding(error.code, Weight.ERROR, error.message, where, unit="instances", fix=error.fix))
-            continue
-        if not (len(shape.starts) if isinstance(shape, Mask) else isinstance(shape, Box) or shape):
-            text = "an instance without pixels cannot be imported: it was left out"
-            note(Finding("instance-empty", Weight.DATA, text, Where(annotation=number), unit="instances"))
-        else:
-            found.append(Item(number, annotation, shape, kind, tool))
-    return found
-
-
-def _schema(table: Schemas, label: str, kind: str) -> str:
-    found = table.find(label, kind)
-    if found is None:
-        text = table.missing(label, kind)
-        raise DataError(text, code="labelbox-schema-unknown", fix="add it to --to-schema-ids")
-    return found
-
-
-def _wire(annotation: Annotation) -> dict[str, Any]:
-    """The attributes that a record holds, as the record holds them."""
-    found: dict[str, Any] = {}
-    for key, check in (("customMetrics", checks.custom_metrics), ("classifications", checks.classifications)):
-        if key in annotation.attributes:
-            with suppress(checks.RecordError):
-                found[key] = check(annotation.attributes[key])
-    return found
 
 
 # --- geometry ---------------------------------------------------------------------------------------------------------
@@ -261,7 +220,7 @@ def _records(items: list[Item], masks: dict[int, Any], row: dict[str, str], uuid
     lines: list[bytes] = []
     key = "name" if plan.schemas is None else "schemaId"
     for number, annotation, shape, kind, tool in items:
-        head = _wire(annotation) if annotation.attributes else {}
+        head = wire(annotation) if annotation.attributes else {}
         inner = head.pop("classifications", [])
         if annotation.score is not None:
             head["confidence"] = annotation.score
