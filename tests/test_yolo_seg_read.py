@@ -616,7 +616,11 @@ def test_path(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for path in (str(data), "../data"):
         text(config, f"path: {path}\n{YAML}")
         images, found = read(config)
-        assert [i.name for i in found] == ["a", "b"] and images.report.findings == []
+        assert [i.name for i in found] == ["a", "b"]
+        sentence = f"the pictures of train lie outside this file's folder, in {data / 'images/train'}"
+        said = [str(f) for f in images.report.findings if f.code == "yolo-outside"]
+        assert len(said) == len(images.report.findings) == 2
+        assert said[0] == f"{tmp_path / 'config'}/set.yaml: {sentence}; nothing, if they are meant"
     text(config, f"path: data\n{YAML}")
     monkeypatch.chdir(tmp_path)  # as the trainer has it
     assert [i.name for i in read(config)[1]] == ["a", "b"]

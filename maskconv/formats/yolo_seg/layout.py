@@ -120,6 +120,7 @@ class _Roots:
         for split, places in found.splits.items():
             some = [path for place in places if (path := self._split(root, split, place)) is not None]
             some = [path for path in some if self._first(split, path, taken)]
+            self._note_outside(split, some)
             roots += [Root(split, path, prefix=prefix) for path, prefix in zip(some, _prefixes(some), strict=True)]
         if not found.splits:
             roots = _by_folders(self._tree, root)
@@ -128,6 +129,17 @@ class _Roots:
             fix = "correct train and val: they are the folders of the pictures"
             raise SourceError(text, where=self._where, code="yolo-no-labels", fix=fix)
         return roots
+
+    def _note_outside(self, split: str, paths: list[str]) -> None:
+        """A data.yaml may name any folder of this machine; whoever got it from elsewhere should know."""
+        for path in paths:
+            if path.startswith("../") or path == ".." or _absolute(path):
+                place = os.path.normpath(self._tree.path / path)
+                text, fix = (
+                    f"the pictures of {split} lie outside this file's folder, in {place}",
+                    "nothing, if they are meant",
+                )
+                self._note(Finding("yolo-outside", Weight.INFO, text, self._where, fix=fix))
 
     def _first(self, split: str, path: str, taken: dict[str, str]) -> bool:
         other = taken.setdefault(path, split)
