@@ -18,7 +18,7 @@ from maskconv.geometry import shape_mask
 from maskconv.labelbox import pixels
 from maskconv.labelbox.pixels import Color
 from maskconv.model import AnnotatedImage, Feature, Mask
-from maskconv.plugin import Piece, loss
+from maskconv.plugin import LOSSES, Piece, loss
 from maskconv.runs import Runs
 
 __all__ = ["KEPT", "Clips", "encode", "is_frame"]
@@ -92,7 +92,8 @@ def _losses(items: list[Item], note: Note) -> None:
         (Feature.INSTANCE_IDS, sum(as_uuid(item.annotation.id) is not None for item in items)),
     ):
         if count:
-            note(loss(feature, count, message="a record of frames does not hold this", fix="--to-frames pictures"))
+            text = f"a record of frames does not hold {LOSSES[feature].text}"
+            note(loss(feature, count, message=text, fix="--to-frames pictures"))
 
 
 def _composite(size: tuple[int, int], items: list[Item], colors: list[Color], note: Note) -> tuple[bytes, list[int]]:
