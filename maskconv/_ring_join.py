@@ -21,6 +21,7 @@ __all__ = ["Contours", "Joint", "added", "bridges", "keyholes", "longest"]
 Ints = NDArray[np.int32]
 FAR = 1 << 30
 AT_ONCE = 1 << 18  # distances that are computed together, at most
+MANY = 1 << 20  # pairs of a part and a point; where there are more, parts are not compared one by one
 
 
 class Joint(NamedTuple):
@@ -129,7 +130,8 @@ def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
     """A spanning tree of the parts of least length, by exact distances: part by part, or, where that takes longer, at once."""
     if contours.parts == 1:
         return []
-    if contours.parts * (3000 + len(contours.points)) > 5 * (shape[0] * shape[1] + 5000):
+    work = contours.parts * len(contours.points)
+    if work > MANY or work + 3000 * contours.parts > 5 * (shape[0] * shape[1] + 5000):
         return [contours.bridge(a, b) for a, b in far_bridges(contours.points, contours.parts_first, shape)]
     return [contours.bridge(a, b) for a, b in _near_bridges(contours)]
 
@@ -137,14 +139,18 @@ def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
 # --- few parts ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """Parts that are joined already: the ranges of their points, their number, and their bounds as (2, 1) of x and y."""
+class _Group(NamedTuple):
+    """Parts that are joined already: their numbers, and the ranges of their points."""
 
+    parts: list[int]
     spans: list[tuple[int, int]]
-    size: int
-    low: Ints
-    high: Ints
+
+    def join(self, other: _Group) -> None:
+        self.parts.extend(other.parts)
+        self.spans.extend(other.spans)
+
+    def size(self) -> int:
+        return sum(b - a for a, b in self.spans)
 
     def point(self, member: int) -> int:
         """The index in all points of one of the group's."""
@@ -154,52 +160,42 @@ class _Group:
             member -= b - a
         raise IndexError(member)
 
-    def join(self, other: _Group) -> None:
-        self.spans += other.spans
-        self.size += other.size
-        self.low = np.minimum(self.low, other.low)
-        self.high = np.maximum(self.high, other.high)
-
 
 def _near_bridges(contours: Contours) -> Iterator[tuple[int, int]]:
     """The smallest group is joined with what is nearest to it, until one is left."""
-    first = contours.parts_first
-    low = np.minimum.reduceat(contours.xy, first[:-1], axis=1)
-    high = np.maximum.reduceat(contours.xy, first[:-1], axis=1)
-    groups = [
-        _Group([(a, b)], b - a, low[:, i : i + 1], high[:, i : i + 1]) for i, (a, b) in enumerate(pairwise(first))
-    ]
+    first, xy = contours.parts_first, contours.xy
+    low = np.minimum.reduceat(xy, first[:-1], axis=1)[:, :, None]
+    high = np.maximum.reduceat(xy, first[:-1], axis=1)[:, :, None]
+    bounds = np.maximum(*np.maximum(low - xy[:, None], xy[:, None] - high))  # from each part's box to each point
+    groups = [_Group([i], [span]) for i, span in enumerate(pairwise(first))]
     while len(groups) > 1:
-        groups.sort(key=_size)
-        here, there = _nearest(contours.xy, groups[0])
-        if len(groups) > 2:
-            next(g for g in groups[1:] if any(a <= there < b for a, b in g.spans)).join(groups[0])
-        del groups[0]
+        groups.sort(key=_Group.size)
+        group = groups.pop(0)
+        here, there = _nearest(xy, bounds, group)
+        if len(groups) > 1:
+            next(g for g in groups if any(a <= there < b for a, b in g.spans)).join(group)
         yield here, there
 
 
-def _size(group: _Group) -> int:
-    return group.size
-
-
-def _nearest(xy: Ints, group: _Group) -> tuple[int, int]:
-    """A point of the group and one outside with the least distance; the distance to the group's bounds rules most out."""
-    bound = np.maximum(*np.maximum(group.low - xy, xy - group.high))
+def _nearest(xy: Ints, bounds: Ints, group: _Group) -> tuple[int, int]:
+    """A point of the group and one outside with the least distance; the distance to its parts' boxes rules most out."""
+    bound = bounds[group.parts[0]] if len(group.parts) == 1 else bounds[group.parts].min(axis=0)
     for a, b in group.spans:
         bound[a:b] = FAR
+    size = group.size()
     best = int(bound.argmin())
     members = np.concatenate([xy[:, a:b] for a, b in group.spans], axis=1) if len(group.spans) > 1 else xy[:, a:b]
     here, distance = _closest(members, xy[:, best : best + 1])
     if distance > bound[best]:
         others = np.flatnonzero(bound < distance)
-        if len(others) * group.size > AT_ONCE:
+        if len(others) * size > AT_ONCE:
             others = others[bound[others].argsort(kind="stable")]
-        some = max(1, AT_ONCE // group.size)
+        some = max(1, AT_ONCE // size)
         for i in range(0, len(others), some):
             near = others[i : i + some]
             at, least = _closest(members[:, None], xy.take(near, axis=1)[:, :, None])
             if least < distance:
-                row, here = divmod(at, group.size)
+                row, here = divmod(at, size)
                 best, distance = int(near[row]), least
             if i + some < len(others) and bound[others[i + some]] >= distance:
                 break

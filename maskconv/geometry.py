@@ -171,7 +171,7 @@ def _indices(ring: Vertices, rule: PixelRule) -> Vertices:
     return _quantised(np.clip(ring, -FAR, FAR), rule)
 
 
-def _quantised(ring: Ring, rule: PixelRule) -> Ring:
+def _quantised(ring: Vertices, rule: PixelRule) -> Vertices:
     return np.trunc(np.round(ring, 6)) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
 
 

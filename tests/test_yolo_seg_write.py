@@ -199,7 +199,8 @@ def test_six_decimals_as_is_usual() -> None:
 def test_resampling(points: int, more: int) -> None:
     row = np.random.default_rng(points).random((points, 2)).astype(np.float32)
     longest = points + more
-    found = write_view.resampled(row, longest)
+    other = np.random.default_rng(0).random((longest, 2)).astype(np.float32)
+    found = write_view.resampled([other, row, other], longest)[1]
     assert found.dtype == np.float32
     assert (found == resample(row, longest)).all()
 

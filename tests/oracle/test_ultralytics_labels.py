@@ -129,7 +129,7 @@ def predicted(folder: Path, images: list[AnnotatedImage], seen: dict[str, Any]) 
         longest = max(map(len, rows), default=0)
         for row, pixels in zip(rows, found["masks"], strict=True):
             canvas = np.zeros(sizes[item][::-1], np.uint8)
-            points = resampled(row, longest) * np.array(sizes[item], np.float32)
+            points = resampled([row], longest)[0] * np.array(sizes[item], np.float32)
             cv2.fillPoly(canvas, [points.astype(np.int32)], 1)
             assert np.flatnonzero(canvas).tolist() == pixels
 

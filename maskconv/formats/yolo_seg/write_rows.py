@@ -14,7 +14,7 @@ from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.yolo_seg.rows_out import rows
 from maskconv.formats.yolo_seg.write_names import is_background
 from maskconv.formats.yolo_seg.write_options import WriteOptions
-from maskconv.formats.yolo_seg.write_view import POINTS, seen_iou
+from maskconv.formats.yolo_seg.write_view import POINTS, Shown, seen_ious
 from maskconv.geometry import Ring, fill_holes, rings, shape_mask, split_parts
 from maskconv.model import Annotation, Feature, Mask, PixelRule, Polygon, Shape
 from maskconv.options import nearest
@@ -60,8 +60,7 @@ def written(
     items = list(_items(annotations, size, index, options, note))
     _trace(items, options)
     longest = max((len(points) for item in items for points in item.points), default=0)
-    for item in items:
-        _note_losses(item, size, longest, note)
+    _note_losses(items, size, longest, note)
     lines = _lines(items, size, options, note)
     return Written(b"".join(lines), len(items), sum(not item.exact for item in items))
 
@@ -150,26 +149,31 @@ def _trace(items: Sequence[_Item], options: WriteOptions) -> None:
 # --- losses -------------------------------------------------------------------------------------------------------------
 
 
-def _note_losses(item: _Item, size: tuple[int, int], longest: int, note: Note) -> None:
-    where = Where(annotation=item.number)
-    if not item.exact and item.mask is not None:
-        whole = item.filled or len(item.rings) > 1
-        crop = _crop(item.mask) if whole else item.rings[0].crop
-        area = item.mask.area if whole else item.rings[0].area
-        iou = f"IoU {seen_iou(item.points, crop, area, size, longest):.4f} for the trainer"
-        for finding in _losses(item, iou, where):
+def _note_losses(items: Sequence[_Item], size: tuple[int, int], longest: int, note: Note) -> None:
+    changed = [item for item in items if not item.exact]
+    ious = seen_ious([_shown(item) for item in changed], size, longest)
+    for item, iou in zip(changed, ious, strict=True):
+        for finding in _losses(item, f"IoU {iou:.4f} for the trainer", Where(annotation=item.number)):
             note(finding)
-    for ring in item.rings:
-        if ring.holes and max(len(ring.points), ring.keyhole) > POINTS:
-            text = f"a ring of {len(ring.points):,} points has {ring.holes} holes: trainers before December 2024 resample it "
-            text += f"to {POINTS:,} points, which breaks the keyholes"
-            fix = "use a newer one, --to-max-points, or --to-holes fill"
-            note(Finding("yolo-keyhole-long", Weight.WARNING, text, where, unit="instances", fix=fix))
+    for item in items:
+        for ring in item.rings:
+            if ring.holes and max(len(ring.points), ring.keyhole) > POINTS:
+                note(_long(ring, Where(annotation=item.number)))
 
 
-def _crop(mask: Mask) -> Crop:
-    bitmap, x, y = mask.crop()
-    return Crop(bitmap.view(np.uint8), x, y)
+def _shown(item: _Item) -> Shown:
+    assert item.mask is not None  # noqa: S101 - what keeps its own points is exact
+    if item.filled or len(item.rings) > 1:
+        bitmap, x, y = item.mask.crop()
+        return Shown(item.points, Crop(bitmap.view(np.uint8), x, y), item.mask.area)
+    return Shown(item.points, item.rings[0].crop, item.rings[0].area)
+
+
+def _long(ring: Ring, where: Where) -> Finding:
+    text = f"a ring of {len(ring.points):,} points has {ring.holes} holes: trainers before December 2024 resample it "
+    text += f"to {POINTS:,} points, which breaks the keyholes"
+    fix = "use a newer one, --to-max-points, or --to-holes fill"
+    return Finding("yolo-keyhole-long", Weight.WARNING, text, where, unit="instances", fix=fix)
 
 
 def _losses(item: _Item, iou: str, where: Where) -> Iterator[Finding]:
