@@ -396,6 +396,21 @@ def test_items(data: Path) -> None:
     assert images.report.findings == []
 
 
+def test_lists_beside_labels(tmp_path: Path) -> None:
+    """classes.txt is no label file, unless it holds rows: an item may be called so."""
+    for name, content in {
+        "classes": "car\n",
+        "labels": "0\n1\n",
+        "train": f"0 {RING}\n",
+        "val": "",
+        "notes": "made 1 2 3\n",
+    }.items():
+        text(tmp_path / f"labels/{name}.txt", content)
+    images, found = read(tmp_path / "labels", size="100x50")
+    assert [(i.name, len(i.annotations)) for i in found] == [("train", 1), ("val", 0)]
+    assert images.report.findings == [] and images.labels.names == ("car",)
+
+
 def test_hidden_files(data: Path) -> None:
     for name in ("images/train/._a.png", "labels/train/._a.txt", "images/train/.thumbs/a.png", "__MACOSX/images/a.png"):
         text(data / name, b"\0\5")

@@ -12,8 +12,8 @@ from maskconv.pictures import is_picture, stem
 
 __all__ = ["Pair", "overlap", "pairs"]
 
-# Text files that lie beside labels and are none, where no picture has their name.
-_NO_LABELS = frozenset(
+# Text files that lie beside labels, and may be none, where no picture has their name.
+_OTHERS = frozenset(
     {"classes", "labels", "labelmap", "names", "notes", "predefined_classes", "readme", "train", "val", "test"}
 )
 
@@ -57,7 +57,7 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
     same = (labels, texts) == (pictures, images)
     found = _pictures(files, images, collide)
     below, files = (folders, files) if same else labels.listing(texts)
-    _mark(found, files)
+    _mark(found, files, lambda file: _is_list(labels.read(posixpath.join(texts, file))))
     del files  # long lists are not held while images are worked on
     if "images" in folders and root.labels is None:
         folders = [f for f in folders if f != "labels"]  # they belong to images
@@ -91,15 +91,21 @@ def _pictures(files: list[str], folder: str, collide: Collide) -> Files:
     return found
 
 
-def _mark(found: Files, files: list[str]) -> None:
-    """Note the label files; what has no picture is one unless its name says otherwise."""
+def _mark(found: Files, files: list[str], is_list: Callable[[str], bool]) -> None:
+    """Note the label files; one that has no picture, and a name such as classes.txt, may be a list of something else."""
     values: dict[str, tuple[str, bool]] = {}
     for file in files:
         if file.endswith(".txt"):
             name = file[:-4]
-            if name in found or name.lower() not in _NO_LABELS:
+            if name in found or name.lower() not in _OTHERS or not is_list(file):
                 suffix, _ = found.get(name, ("", False))
                 found[name] = values.setdefault(suffix, (suffix, True))
+
+
+def _is_list(data: bytes) -> bool:
+    """Whether a text file begins otherwise than with a row."""
+    first = data.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0].split()
+    return bool(first) and (len(first) < 3 or not first[0].replace(b".", b"", 1).isdigit())
 
 
 def _short(path: str) -> str:
