@@ -16,6 +16,7 @@ from maskconv.model import AnnotatedImage, Annotation, Feature, Mask
 from maskconv.options import nearest
 from maskconv.plugin import LOSSES, loss
 from maskconv.runs import RunMap, Runs
+from maskconv.zorder import z_order
 
 MOST_INSTANCES = 255  # CVAT's importer knows VOC colours 0..255
 MOST_TOLD = 5  # instances that a sentence names
@@ -56,7 +57,7 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Painted:
     """All annotations as runs, with instance numbers; those of one group are one instance."""
     painted, groups = Painted(*_size(image)), dict[int, int]()
-    for annotation in _z_order(image.annotations):
+    for annotation in map(image.annotations.__getitem__, z_order(image.annotations)):
         if annotation.label not in known:
             text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
             fix = "add it there, or rename it in the source"
@@ -77,23 +78,6 @@ def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Pai
         painted.numbers.append(number)
     _check_groups(painted)
     return painted
-
-
-def _z_order(annotations: Sequence[Annotation]) -> Sequence[Annotation]:
-    """Predictions by score, the best on top, those of one group together by its best; all others as they lie."""
-    scores: dict[int, float] = {}
-    places: dict[int, int] = {}
-    for place, annotation in enumerate(annotations):
-        if annotation.score is None:
-            return annotations
-        if annotation.group is not None:
-            scores[annotation.group] = max(scores.get(annotation.group, 0.0), annotation.score)
-            places.setdefault(annotation.group, place)
-    ranks = [
-        (a.score or 0.0, place) if a.group is None else (scores[a.group], places[a.group])
-        for place, a in enumerate(annotations)
-    ]
-    return [annotations[place] for place in sorted(range(len(annotations)), key=ranks.__getitem__)]
 
 
 def _drawn(annotation: Annotation, painted: Painted) -> Mask:

@@ -23,6 +23,7 @@ from maskconv.options import Options
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.runs import RunMap
 from maskconv.stage import Stage
+from maskconv.zorder import z_order
 
 
 class WriteOptions(Options):
@@ -146,6 +147,7 @@ def _painted(shown: Shown, image: AnnotatedImage, note: Note) -> tuple[RunMap, l
     """
     assert image.width is not None  # noqa: S101 - encode() looked
     assert image.height is not None  # noqa: S101
+    shown = [shown[k] for k in z_order([annotation for annotation, _ in shown])]
     void = image.ignored
     shapes = [(mask.starts, mask.lengths) for _, mask in shown]
     below = [] if void is None else [(void.starts, void.lengths)]
