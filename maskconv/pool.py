@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -112,7 +112,8 @@ class _Worker:
         inherited = [worker.connection for worker in others] + [self.connection]
         closing = inherited if context.get_start_method() == "fork" else []
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, work, closing), daemon=True)  # type: ignore[attr-defined]
-        self.process.start()
+        with _held():
+            self.process.start()
         theirs.close()
         self.given: dict[int, list[Any]] = {}
 
@@ -127,12 +128,32 @@ class _Worker:
         self.process.join()
 
 
+def _stopping() -> set[signal.Signals]:
+    """The signals that stop a run."""
+    return {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Let these signals wait: what they raise within a hook of os.fork would be swallowed. A child begins with them held."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(connection: Connection, work: Work[Any], inherited: Sequence[Connection]) -> None:
     """A worker's life: batches in, results or the error out, until the connection or the parent ends."""
     for other in inherited:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _stopping())
     threading.Thread(target=_watch_parent, daemon=True).start()
     inbox: SimpleQueue[tuple[int, list[Any]] | None] = SimpleQueue()
     threading.Thread(target=_take_in, args=(connection, inbox), daemon=True).start()
