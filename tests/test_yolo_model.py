@@ -564,6 +564,40 @@ def test_jobs_change_no_byte(tmp_path: Path) -> None:
     assert targets[0].read_bytes() == targets[1].read_bytes()
 
 
+@pytest.mark.parametrize("to", ["cvat-mask", "mask-data"])
+def test_the_best_lies_on_top_where_a_target_paints(to: str, tmp_path: Path) -> None:
+    report = maskconv.convert(PICTURES, tmp_path / "out", from_="yolo-model", to=to, read={"model": ONNX})
+    assert report.instances_changed > 0  # some do overlap
+    with open_reader(tmp_path / "out", format=to) as images:
+        found = {image.name: [a.shape for a in image.annotations] for image in images}
+    for image in read(PICTURES):
+        if image.annotations:
+            assert image.annotations[0].shape in found[image.name]
+            assert sum(shape.area for shape in found[image.name]) == union(image)
+
+
+def union(image: AnnotatedImage) -> int:
+    return int(np.any([a.shape.to_array() for a in image.annotations], axis=0).sum())
+
+
+def test_more_than_255_instances_of_a_picture(tmp_path: Path) -> None:
+    """The model's best go to CVAT; the others are named with their scores."""
+    side, k = 20, 4
+    rows = np.zeros((1, 4 + 2 + k, side * side), np.float32)
+    y, x = np.divmod(np.arange(side * side), side)
+    rows[0, 0], rows[0, 1], rows[0, 2:4] = 16 * x + 8, 16 * y + 8, 12
+    rows[0, 4] = np.linspace(0.9, 0.3, side * side)
+    rows[0, 6] = 1
+    prototypes = np.ones((1, k, 80, 80), np.float32)
+    model = network(tmp_path / "m.onnx", [rows, prototypes], (1, 3, 320, 320), TOLD | {"imgsz": [320, 320]})
+    Image.new("RGB", (320, 320)).save(tmp_path / "a.png")
+    report = maskconv.convert(tmp_path / "a.png", tmp_path / "o.zip", from_="yolo-model", read={"model": model})
+    assert (report.instances, report.instances_written) == (300, 255)
+    (finding,) = [finding for finding in report.findings if finding.code == "cvat-too-many"]
+    assert (finding.weight, finding.amount) == (Weight.DATA, 45)
+    assert f"(cat {rows[0, 4, 255]:.3f}, " in finding.message
+
+
 def test_several_sources_in_one_run(tmp_path: Path) -> None:
     sources = [PICTURES / "night", PICTURES / "*.png"]
     maskconv.convert(sources, tmp_path / "out.mcv", from_="yolo-model", read={"model": ONNX})

@@ -1,7 +1,7 @@
 """Reading pictures with a model: every instance with its label, mask, score and the model's own box.
 
 An image's annotations stand in the model's own order, best score first, as Ultralytics has them: the index in
-``annotations`` is the model's. What paints them on top of each other goes by their scores (see the writers of masks).
+``annotations`` is the model's. What paints them on top of each other goes by their scores (`maskconv.zorder`).
 """
 
 from __future__ import annotations
