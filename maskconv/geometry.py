@@ -62,7 +62,7 @@ def polygon_mask(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
     _check_size(width, height)
     if len(polygons) == 1 and polygons[0].rule is not PixelRule.EDGE and not polygons[0].holes:
         ring, rule = polygons[0].exterior, polygons[0].rule
-        if -NEAR <= ring.min() and ring.max() <= NEAR and (width + 1) * height <= MAX_PIXELS:
+        if ring.min() >= -NEAR and ring.max() <= NEAR and (width + 1) * height <= MAX_PIXELS:
             return _ring_mask(_quantised(ring, rule).astype(np.int32), width, height)
     left, top, right, bottom = _window(
         [ring for part in polygons for ring in (part.exterior, *part.holes)], (0, 0, width, height)
@@ -172,7 +172,17 @@ def _indices(ring: Vertices, rule: PixelRule) -> Vertices:
 
 
 def _quantised(ring: Vertices, rule: PixelRule) -> Vertices:
-    return np.trunc(np.round(ring, 6)) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
+    return _truncated(ring) if rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
+
+
+def _truncated(ring: Vertices) -> Vertices:
+    """``trunc(round(v, 6))`` with Python's exact rounding, which matters just below whole numbers; numpy's is not exact."""
+    nearest = np.rint(ring)
+    close = (np.abs(ring - nearest) < 1e-6) & (ring != nearest)
+    whole = np.trunc(ring)
+    if close.any():
+        whole[close] = [math.trunc(round(value, 6)) for value in ring[close].tolist()]
+    return whole
 
 
 def _nearby(ring: Vertices, low: int, high: Ints) -> Vertices:

@@ -503,3 +503,15 @@ def test_results_are_read_only():
     assert not mask.starts.flags.writeable
     assert not mask.lengths.flags.writeable
     assert mask.starts.dtype == mask.lengths.dtype == np.int32
+
+
+@given(
+    st.integers(-3000, 3000),
+    st.sampled_from([5e-7, 4.999999e-7, 5.000001e-7, 1e-7, 1e-6, 9.9e-7]),
+    st.sampled_from([1, -1]),
+)
+def test_labelbox_rounds_as_python_does(whole: int, off: float, sign: int) -> None:
+    from maskconv.geometry import _truncated
+
+    value = whole + sign * off
+    assert _truncated(np.array([[value, whole]]))[0, 0] == math.trunc(round(value, 6))
