@@ -432,6 +432,8 @@ def test_a_network_that_names_no_classes(tmp_path: Path) -> None:
     with open_reader(PICTURES / "small.png", format="yolo-model", model=path) as images:
         assert images.labels.names == ("class0", "class1")
     path = network(tmp_path / "m.onnx", heads(), (1, 3, 32, 32), TOLD | {"names": "__import__('os').abort()"})
+    assert engine.literal("[" * 5000) is None
+    assert engine.literal("[" + "1," * (1 << 20) + "]") is None
     with open_reader(PICTURES / "small.png", format="yolo-model", model=path) as images:
         assert images.labels.names == ("class0", "class1")
 

@@ -19,6 +19,8 @@ from maskconv.finding import Where
 
 Floats = NDArray[np.float32]
 LEAST_STRIDE = 32  # Ultralytics pads for its own weights to multiples of at least this
+MOST_SIDE, MOST_STRIDE, MOST_BATCH = 8192, 1024, 256  # what weights may say of their input
+MOST_TEXT = 1 << 20  # characters of a value in their metadata
 OFFICIAL = re.compile(r"yolo[\w-]*-seg\.(pt|onnx)", re.IGNORECASE)
 
 
@@ -139,6 +141,8 @@ def literal(text: Any) -> Any:
     """A value of exported metadata, which are Python literals as text; None where it is none."""
     if not isinstance(text, str):
         return text
+    if len(text) > MOST_TEXT:
+        return None
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -10,11 +10,9 @@ from pydantic import Field, field_validator
 
 from maskconv.errors import OptionError
 from maskconv.finding import Note
-from maskconv.formats.yolo_model.engine import size_of
+from maskconv.formats.yolo_model.engine import MOST_SIDE, size_of
 from maskconv.model import Label
 from maskconv.options import Options, nearest
-
-MOST_PIXELS = 8192  # a side of the network's input
 
 
 class ReadOptions(Options):
@@ -51,8 +49,8 @@ class ReadOptions(Options):
     @classmethod
     def _imgsz(cls, value: int | str | list[int] | None) -> int | str | list[int] | None:
         size = None if value is None else input_size(value)
-        if value is not None and (size is None or max(size) > MOST_PIXELS):
-            raise ValueError(f"it is one number, or height,width, of 1 to {MOST_PIXELS}")
+        if value is not None and (size is None or max(size) > MOST_SIDE):
+            raise ValueError(f"it is one number, or height,width, of 1 to {MOST_SIDE}")
         return value
 
 

@@ -22,7 +22,7 @@ from maskconv.formats.yolo_model.engine import Engine, Facts, Floats, load
 from maskconv.formats.yolo_model.letterbox import Fit, as_input
 from maskconv.formats.yolo_model.masks import masks_of
 from maskconv.formats.yolo_model.options import ReadOptions, chosen, input_size, labelled
-from maskconv.formats.yolo_model.sources import Found, find
+from maskconv.formats.yolo_model.sources import Found, check, find
 from maskconv.model import AnnotatedImage, Annotation, Box, LabelMap, Mask, Picture
 from maskconv.plugin import Head, Reader
 
@@ -59,6 +59,8 @@ class YoloModelReader(Reader[Unit, ModelHead]):
             text = "reading pictures needs a model"
             fix = "name its weights: maskconv predict PICTURES TARGET --model best.pt"
             raise OptionError(text, fix=fix, code="yolo-no-model")
+        for source in self.sources:  # a model takes its time to load
+            check(source)
         self._engine = load(self.options.model, self.options.device, self.options.threads)
 
     def close(self) -> None:

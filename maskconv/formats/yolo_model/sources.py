@@ -32,6 +32,13 @@ class Found(NamedTuple):
         return stem(below.removeprefix("../"))
 
 
+def check(source: Path) -> None:
+    """Raises SourceError where there is nothing at a path that is no pattern."""
+    text = str(source)
+    if not os.path.exists(text) and not glob.has_magic(text):
+        raise SourceError("there is no such file or folder", where=Where(path=text), code="source-missing", fix=TAKES)
+
+
 def find(sources: Sequence[Path], note: Note) -> Found:
     """All pictures; those that a list names and that are not there are noted. Raises SourceError for a source without any."""
     paths: dict[str, str] = {}
@@ -60,8 +67,7 @@ def _of(source: Path, note: Note) -> tuple[list[str], str]:
         return list(_below(text)), text
     if os.path.isfile(text):
         return _of_file(source, note)
-    if not glob.has_magic(text):
-        raise SourceError("there is no such file or folder", where=Where(path=text), code="source-missing", fix=TAKES)
+    check(source)
     return [path for path in sorted(glob.glob(text, recursive=True)) if _is_one(path)], _fixed(source)
 
 
