@@ -160,9 +160,18 @@ def sniff(path: Path) -> Format:
     if fitting:
         text, fix = f"this could be {' or '.join(found)}", "say which: --from FORMAT"
         raise FormatError(text, where=where, candidates=found, fix=fix, code="format-ambiguous")
+    raise _unknown(probe(path), where)
+
+
+def _unknown(seen: Probe, where: Where) -> FormatError:
+    """What is said of a path that no format recognises."""
+    text = f"no format recognises this {_looks(seen)}"
+    told = (fmt.explain(seen) for fmt in formats() if fmt.explain is not None)
+    known = next((pair for pair in told if pair is not None), None)
+    if known is not None:
+        return FormatError(f"{text}: {known[0]}", where=where, fix=known[1])
     readers = [f.name for f in formats() if f.reader is not None]
-    text = f"no format recognises this {_looks(probe(path))}"
-    raise FormatError(text, where=where, fix=f"if you know better, name it: --from {' | '.join(readers)}")
+    return FormatError(text, where=where, fix=f"if you know better, name it: --from {' | '.join(readers)}")
 
 
 def probe(path: Path) -> Probe:

@@ -92,6 +92,10 @@ class Store(ABC):
     def read(self, entry: Entry) -> bytes:
         """A file's bytes, checked against the store's own sum. Raises DataError."""
 
+    def start(self, entry: Entry, count: int) -> bytes:
+        """The first ``count`` bytes of a file, which no sum proves, as for a header. Raises DataError."""
+        return self.read(entry)[:count]
+
     @abstractmethod
     def find(self, name: str) -> Entry | None:
         """The file of a name, which may come from anywhere. Raises DataError where it leads out of the store."""
@@ -168,6 +172,13 @@ class FolderStore(Store):
         except OSError as error:
             raise self._unreadable(entry.name, error) from error
 
+    def start(self, entry: Entry, count: int) -> bytes:
+        try:
+            with Path(self.path, entry.name).open("rb") as file:
+                return file.read(count)
+        except OSError as error:
+            raise self._unreadable(entry.name, error) from error
+
 
 class ZipStore(Store):
     """A zip's members, read with one ``pread`` each: no position is shared, and no page stays mapped."""
@@ -234,14 +245,7 @@ class ZipStore(Store):
     def read(self, entry: Entry) -> bytes:
         if max(entry.size, entry.packed) > limits.member():
             raise self._too_big(entry.name, entry.size)
-        guess = _LOCAL + len(entry.name.encode()) + 64 + entry.packed
-        raw = self._pread(guess, entry)
-        start = _LOCAL + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
-        if raw[:4] != b"PK\3\4" or len(raw) < _LOCAL:
-            raise self._corrupt(entry, "its local header is missing")
-        if len(raw) < start + entry.packed:
-            raw = self._pread(start + entry.packed, entry)
-        data = raw[start : start + entry.packed]
+        data = self._packed(entry, entry.packed)
         if len(data) != entry.packed:
             raise self._corrupt(entry, "the zip ends inside it")
         if entry.method == zipfile.ZIP_DEFLATED:
@@ -251,6 +255,25 @@ class ZipStore(Store):
         if len(data) != entry.size or zlib.crc32(data) != entry.crc:
             raise self._corrupt(entry, "its checksum does not match")
         return data
+
+    def start(self, entry: Entry, count: int) -> bytes:
+        data = self._packed(entry, min(count, entry.packed))
+        if entry.method != zipfile.ZIP_DEFLATED:
+            return data
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, count)
+        except zlib.error as error:
+            raise self._corrupt(entry, "it cannot be inflated") from error
+
+    def _packed(self, entry: Entry, count: int) -> bytes:
+        """The first ``count`` bytes of a member as they are packed; fewer where the zip ends inside it."""
+        raw = self._pread(_LOCAL + len(entry.name.encode()) + 64 + count, entry)
+        start = _LOCAL + int.from_bytes(raw[26:28], "little") + int.from_bytes(raw[28:30], "little")
+        if raw[:4] != b"PK\3\4" or len(raw) < _LOCAL:
+            raise self._corrupt(entry, "its local header is missing")
+        if len(raw) < start + count:
+            raw = self._pread(start + count, entry)
+        return raw[start : start + count]
 
     def _pread(self, size: int, entry: Entry) -> bytes:
         size = max(0, min(size, self._size - entry.offset))  # what a forged header claims is not allocated

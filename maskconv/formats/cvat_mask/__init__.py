@@ -4,6 +4,7 @@ Also genuine Pascal VOC segmentation sets, and what other tools write in that la
 """
 
 from maskconv.formats.cvat_mask.layout import CLASS_FOLDERS, OBJECT_FOLDERS
+from maskconv.formats.cvat_mask.near import explain
 from maskconv.formats.cvat_mask.read import CvatMaskReader
 from maskconv.formats.cvat_mask.task import expects
 from maskconv.formats.cvat_mask.write import CvatMaskWriter
@@ -29,4 +30,5 @@ FORMAT = Format(
     reader=CvatMaskReader,
     writer=CvatMaskWriter,
     expects=expects,
+    explain=explain,
 )

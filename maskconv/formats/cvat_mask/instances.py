@@ -84,6 +84,8 @@ def read_classes(mask: MaskPng, table: Table, where: Where, note: Note) -> Read:
     highest = int(codes.max())
     if highest == UNDECLARED:
         raise _undeclared(mask, codes == UNDECLARED, table, where, by_index=by_index)
+    if highest >= BLACK and not by_index:
+        _note_black(mask, codes == BLACK, where, note)
     if highest == VOID:
         if mask.kind is Kind.GRAY and mask.depth == 8:
             _refuse_binary(mask, where)
@@ -91,7 +93,7 @@ def read_classes(mask: MaskPng, table: Table, where: Where, note: Note) -> Read:
     if by_index and mask.kind is Kind.PALETTE:
         text = "the palette has other colours than the label map (CVAT: Undeclared color); its indices are read as lines here"
         fix = "for an upload, convert it to cvat-mask, or give labelmap.txt the palette's colours"
-        note(Finding("cvat-palette-index", Weight.WARNING, text, where, fix=fix))
+        note(Finding("cvat-palette-index", Weight.ERROR, text, where, fix=fix))
     return Read(mask.map, codes, 0 if by_index and table.background < 0 else table.background)
 
 
@@ -125,17 +127,27 @@ def _refuse_binary(mask: MaskPng, where: Where) -> None:
         raise DataError(text, where=where, code="cvat-binary-mask", fix=fix)
 
 
+def _note_black(mask: MaskPng, black: NDArray[np.bool_], where: Where, note: Note) -> None:
+    if black.any():
+        x, y = _pixel(mask.map.starts[black][0], mask.map.width)
+        amount = int(mask.map.lengths[black].sum())
+        text = f"{counted(amount, 'black pixel')}, the first at x={x}, y={y}, and no line of the label map is 0,0,0"
+        text += " (CVAT: Undeclared color (0, 0, 0)); they are background here"
+        fix = "add background:0,0,0:: to labelmap.txt"
+        note(Finding("cvat-black-undeclared", Weight.ERROR, text, where, amount, "pixels", fix))
+
+
 def _note_void(mask: MaskPng, codes: Codes, where: Where, note: Note) -> None:
     void = codes == VOID
     x, y = _pixel(mask.map.starts[void][0], mask.map.width)
     amount = int(mask.map.lengths[void].sum())
+    which, weight, cvat = "VOC's border", Weight.ERROR, "CVAT refuses that (Undeclared color)"
     if mask.kind is Kind.GRAY:
-        which, cvat = "gray 255", "CVAT drops that, and refuses it within an instance (Undeclared label '255')"
-    else:
-        which, cvat = "VOC's border", "CVAT refuses that (Undeclared color)"
+        which, weight = "gray 255", Weight.WARNING
+        cvat = "CVAT drops that, and refuses it within an instance (Undeclared label '255')"
     text = f"{counted(amount, 'void pixel')} ({which}), the first at x={x}, y={y}; {cvat}"
     fix = "for an upload, convert it to cvat-mask, which leaves them out"
-    note(Finding("cvat-void", Weight.WARNING, text, where, amount, "pixels", fix))
+    note(Finding("cvat-void", weight, text, where, amount, "pixels", fix))
 
 
 def _note_kind(mask: MaskPng, which: str, where: Where, note: Note) -> None:
@@ -151,7 +163,7 @@ def _note_kind(mask: MaskPng, which: str, where: Where, note: Note) -> None:
         odd = f"{mask.depth}-bit gray, which CVAT stretches to 0..255 (Undeclared label '255')"
     if odd:
         text = f"the {which} mask is {odd}; it is read by its own values here"
-        note(Finding("cvat-png-kind", Weight.WARNING, text, where, fix="for an upload, convert it to cvat-mask"))
+        note(Finding("cvat-png-kind", Weight.ERROR, text, where, fix="for an upload, convert it to cvat-mask"))
 
 
 def _indices(pair: Pair, note: Note) -> NDArray[Any]:
@@ -187,7 +199,7 @@ def _note_color(highest: int, pair: Pair, note: Note) -> None:
         color = color_text(int(png.voc_packed(highest)))
         text = f"the instance colour {color} is none of the 256 that CVAT's importer knows (Undeclared color)"
         fix = "it is read here; for an upload, convert it to cvat-mask, which numbers the instances anew"
-        note(Finding("cvat-instance-color", Weight.WARNING, text, pair.object_where, fix=fix))
+        note(Finding("cvat-instance-color", Weight.ERROR, text, pair.object_where, fix=fix))
 
 
 def _plain(pair: Pair, classes: Read, indices: NDArray[Any]) -> Found | None:

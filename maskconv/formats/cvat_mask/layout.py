@@ -125,7 +125,7 @@ def _mask(masks: dict[str, Entry], rest: str, entry: Entry, store: Store, note: 
         return
     if suffix != ".png":
         text = f"CVAT ignores masks named {suffix} without a word; it is read here"
-        note(Finding("cvat-mask-suffix", Weight.WARNING, text, where, fix="rename it to .png before an upload"))
+        note(Finding("cvat-mask-suffix", Weight.DATA, text, where, fix="rename it to .png before an upload"))
     if name in masks:
         text = f"this mask and {masks[name].name} belong to the same item {name!r}"
         note(Finding("cvat-item-collision", Weight.ERROR, text, where, fix="remove or rename one of them"))
@@ -149,16 +149,16 @@ def _note_places(layout: Layout, store: Store, note: Note) -> None:
         count, some = len(layout.roots), _some(root.path or "." for root in layout.roots)
         text = f"there are {count} data sets ({some}); CVAT finds none or mixes them up; they are read as one here"
         fix = "for an upload, convert it to cvat-mask, which makes one of them"
-        note(Finding("cvat-roots", Weight.WARNING, text, store.where(""), count, "folders", fix))
+        note(Finding("cvat-roots", Weight.ERROR, text, store.where(""), count, "folders", fix))
     for root in layout.roots:
         if root.path.count("/") >= _DEEPEST:
             text = f"the data set lies deeper than the {_DEEPEST} folders that CVAT searches"
             fix = "for an upload, pack it again from that folder"
-            note(Finding("cvat-roots", Weight.WARNING, text, store.where(root.path), fix=fix))
+            note(Finding("cvat-roots", Weight.ERROR, text, store.where(root.path), fix=fix))
         for folder in sorted(root.folders - {"SegmentationClass", "SegmentationObject"}):
             text = f"CVAT looks for masks in {folder.removesuffix('PNG')}, not in {folder}"
             where = store.where(posixpath.join(root.path, folder))
-            note(Finding("cvat-folder-name", Weight.WARNING, text, where, fix="for an upload, rename the folder"))
+            note(Finding("cvat-folder-name", Weight.ERROR, text, where, fix="for an upload, rename the folder"))
 
 
 def counted(count: int, noun: str) -> str:
@@ -235,12 +235,12 @@ def _note_unlisted(root: Root, unlisted: list[str], store: Store, note: Note) ->
     if not root.lists:
         text = "there is no list in ImageSets/Segmentation: CVAT does not find the data set; all masks are read here"
         fix = "for an upload, convert it to cvat-mask, which writes the list"
-        note(Finding("cvat-no-lists", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
+        note(Finding("cvat-no-lists", Weight.ERROR, text, store.where(root.path), len(unlisted), "images", fix))
         return
     count = counted(len(unlisted), "mask")
     text = f"{count} in no list, such as {unlisted[0]!r}: CVAT ignores that without a word; it is read here"
     fix = "for an upload, add them to a list in ImageSets/Segmentation"
-    note(Finding("cvat-unlisted", Weight.WARNING, text, store.where(root.path), len(unlisted), "images", fix))
+    note(Finding("cvat-unlisted", Weight.DATA, text, store.where(root.path), len(unlisted), "images", fix))
 
 
 def read_list(entry: Entry, store: Store, masks: set[str], note: Note) -> Iterator[Listed]:
@@ -260,7 +260,7 @@ def read_list(entry: Entry, store: Store, masks: set[str], note: Note) -> Iterat
             continue
         if name != line:
             text = f"CVAT finds no masks or no frame for the item {line!r}; it is read as {name!r} here"
-            note(Finding("cvat-list-line", Weight.WARNING, text, where, fix=f"for an upload, write {name}"))
+            note(Finding("cvat-list-line", Weight.DATA, text, where, fix=f"for an upload, write {name}"))
         yield Listed(name, split, entry.name, number)
 
 
@@ -273,7 +273,7 @@ def _note_list_name(entry: Entry, split: str, store: Store, note: Note) -> None:
         return
     text = f"CVAT does not see a list with {text}, and without another finds no data set; it is read here"
     where = store.where(entry.name)
-    note(Finding("cvat-split-name", Weight.WARNING, text, where, fix=f"for an upload, rename it to {fix}"))
+    note(Finding("cvat-split-name", Weight.ERROR, text, where, fix=f"for an upload, rename it to {fix}"))
 
 
 def _lines(entry: Entry, store: Store, note: Note) -> list[str]:
@@ -295,7 +295,7 @@ def _text(entry: Entry, store: Store, note: Note) -> str:
             text, wrong = data.decode("latin-1"), "is not UTF-8 (CVAT: UnicodeDecodeError); it is read as Latin-1 here"
     if wrong:
         fix = "for an upload, save it as UTF-8 without BOM"
-        note(Finding("cvat-list-encoding", Weight.WARNING, f"the list {wrong}", store.where(entry.name), fix=fix))
+        note(Finding("cvat-list-encoding", Weight.ERROR, f"the list {wrong}", store.where(entry.name), fix=fix))
     return text
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import posixpath
-import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from maskconv import png
+from maskconv import pictures, png
 from maskconv.errors import DataError, PngError, SourceError
-from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.finding import Finding, Note, Weight, Where, as_finding
 from maskconv.formats.cvat_mask import layout
 from maskconv.formats.cvat_mask.instances import Found, Pair, from_classes, from_pair
 from maskconv.formats.cvat_mask.layout import Item
@@ -25,6 +24,28 @@ from maskconv.model import AnnotatedImage, Annotation, Encoded, LabelMap, Pictur
 from maskconv.options import Options
 from maskconv.plugin import Head, Reader
 from maskconv.store import Entry, Store, open_store
+
+_BEGINNING = 1 << 16  # bytes of a picture that hold its header, mostly
+
+# What CVAT refuses (an error) or loses silently (data) of a set that is read all the same. It is a warning for who
+# converts, and for sets of other tools: those that have no label map of CVAT.
+_READABLE = {
+    "cvat-black-undeclared": Weight.ERROR,
+    "cvat-folder-name": Weight.ERROR,
+    "cvat-instance-color": Weight.ERROR,
+    "cvat-labelmap-place": Weight.ERROR,
+    "cvat-list-encoding": Weight.ERROR,
+    "cvat-list-line": Weight.DATA,
+    "cvat-mask-suffix": Weight.DATA,
+    "cvat-no-lists": Weight.ERROR,
+    "cvat-palette-index": Weight.ERROR,
+    "cvat-png-kind": Weight.ERROR,
+    "cvat-roots": Weight.ERROR,
+    "cvat-split-name": Weight.ERROR,
+    "cvat-unlisted": Weight.DATA,
+    "cvat-void": Weight.ERROR,
+}
+_PLACES = frozenset({"cvat-labelmap-place", "cvat-roots"})  # what packing a folder may mend
 
 
 class ReadOptions(Options):
@@ -59,6 +80,7 @@ class _Count:
 class CvatMaskReader(Reader[Item, CvatHead]):
     Options = ReadOptions
     options: ReadOptions
+    _for_cvat = False  # whether this is a set for CVAT, and about to be uploaded
 
     def open(self) -> None:
         self._store: Store = open_store(self.source)
@@ -68,7 +90,12 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         self._store.close()
 
     def head(self, note: Note) -> CvatHead:
-        self._layout = layout.survey(self._store, note)
+        found: list[Finding] = []
+        self._layout = layout.survey(self._store, found.append)
+        self._for_cvat = self.uploading and bool(self._layout.maps)
+        note = self._weighed(note)
+        for finding in found:
+            note(finding)
         if not self._layout.roots:
             text = "holds neither SegmentationClass nor ImageSets/Segmentation"
             fix = "name the folder above them, or the zip as CVAT exported it"
@@ -77,6 +104,19 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         labels = {label.name: label for table in reversed(tables) for label in table.labels.labels}
         names = dict.fromkeys(name for table in tables for name in table.names)
         return CvatHead(LabelMap(labels=tuple(labels[name] for name in names)), tables=tuple(tables))
+
+    def _weighed(self, note: Note) -> Note:
+        """Lowers to a warning what only CVAT minds, unless this source goes there as it is."""
+        whole = self._for_cvat and not self.source.is_dir()
+
+        def weighed(finding: Finding) -> None:
+            refused = whole or (self._for_cvat and finding.code not in _PLACES)
+            if refused or _READABLE.get(finding.code) is not finding.weight:
+                note(finding)
+            elif finding.code != "cvat-black-undeclared":  # the label map's own finding says that once
+                note(replace(finding, weight=Weight.WARNING))
+
+        return weighed
 
     def _tables(self, note: Note) -> list[Table]:
         """The label map of each root: its own folder's, or the nearest one above."""
@@ -98,7 +138,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         except OSError as error:
             text = f"cannot be read ({error.strerror})"
             raise SourceError(text, where=Where(path=str(path)), fix="check --from-labelmap") from error
-        return parsed(data, Where(path=str(path)), note, checking=self.checking)
+        return parsed(data, Where(path=str(path)), note, checking=self.uploading)
 
     def _nearest_map(self, folder: str) -> Entry | None:
         while folder and folder not in self._layout.maps:
@@ -109,7 +149,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         if entry is not None and len(self._layout.roots) == 1 and posixpath.dirname(entry.name) != folder:
             text = f"the label map is not beside SegmentationClass, in {folder}: CVAT does not see it and assumes VOC's labels"
             where, fix = self._store.where(entry.name), "for an upload, put it there"
-            note(Finding("cvat-labelmap-place", Weight.WARNING, text, where, fix=fix))
+            note(Finding("cvat-labelmap-place", Weight.ERROR, text, where, fix=fix))
 
     def _parsed(self, entry: Entry | None, note: Note) -> LabelMap:
         if entry is None:
@@ -120,13 +160,14 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         data, where = self._store.read(entry), self._store.where(entry.name)
         if entry.name.endswith(layout.META):
             return parse_meta(data, where, note)
-        return parsed(data, where, note, checking=self.checking)
+        return parsed(data, where, note, checking=self.uploading)
 
     def expected(self) -> int:
         return sum(len(root.classes.keys() | root.objects.keys()) for root in self._layout.roots)
 
     def units(self, note: Note) -> Iterator[Item]:
         """All items; two whose names differ by case only are an error, for they are one file elsewhere."""
+        note = self._weighed(note)
         seen: dict[str, str] = {}
         empty, lone = _Count(), _Count()
         for root in self._layout.roots:
@@ -162,6 +203,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             note(Finding("cvat-object-missing", Weight.WARNING, text, where, lone.number, "images", fix))
 
     def decode(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
+        note = self._weighed(note)
         if unit.classes is None and unit.objects is None:
             yield self._image(unit)
             return
@@ -182,18 +224,29 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         yield self._image(unit, found, table, data if composite else b"")
 
     def check(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
-        """Also whether the picture has the masks' size, for which it must be opened."""
+        """Also whether the picture has the masks' size, by its header."""
         for image in self.decode(unit, head, note):
             if unit.picture is not None and image.width is not None:
                 self._compare(unit, unit.picture, (image.width, image.height), note)
             yield image
 
     def _compare(self, unit: Item, entry: Entry, masks: tuple[int, int | None], note: Note) -> None:
-        size = picture_size(self._store.read(entry))
-        if size not in (None, masks):
+        try:
+            size = self._picture_size(entry)
+        except DataError as error:
+            note(replace(as_finding(error), weight=Weight.WARNING, where=self._where(unit, entry)))
+            return
+        if size != masks:
             text = "the picture has {}x{} pixels, its masks {}x{}; CVAT accepts them silently".format(*size, *masks)
             fix = "export the masks again at the picture's size"
             note(Finding("cvat-picture-size", Weight.WARNING, text, self._where(unit, entry), fix=fix))
+
+    def _picture_size(self, entry: Entry) -> tuple[int, int]:
+        """As a viewer shows it. Raises DataError."""
+        picture = Picture.unchecked(path=str(self.source), member=entry.name, width=None, height=None)
+        with suppress(DataError):
+            return pictures.size_in(self._store.start(entry, _BEGINNING), picture)
+        return pictures.size_in(self._store.read(entry), picture)
 
     def _png(self, unit: Item, entry: Entry) -> tuple[png.MaskPng, bytes]:
         data = self._store.read(entry)
@@ -251,19 +304,6 @@ def parsed(data: bytes, where: Where, note: Note, *, checking: bool = False) -> 
         text = f"the label map cannot be used: {first.message}"
         raise SourceError(text, where=first.where, code="labelmap-unusable", fix=first.fix)
     return labels
-
-
-def picture_size(data: bytes) -> tuple[int, int] | None:
-    """A picture's size by its header; None where Pillow cannot tell."""
-    from PIL import Image, UnidentifiedImageError
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                return image.size
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
-            return None
 
 
 _BARE: dict[str, Any] = {"box": None, "group": None, "track": None, "crowd": False, "score": None}
