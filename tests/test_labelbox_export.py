@@ -791,6 +791,9 @@ def test_what_is_not_known(tmp_path: Path) -> None:
         (row("a", {"annotations": "x" * 50}), f"its annotations is '{'x' * 36}..., not an object"),
         (row("a", {"annotations": {"frames": {"x": {}}}}), "'x' is no frame's number"),
         (row("a", {"annotations": {"frames": {"-1": {}}}}), "'-1' is no frame's number"),
+        (row("a", {"annotations": {"groups": {"..": {"frames": {}}}}}), "the group '..' is no axis"),
+        (row("a", {"annotations": {"groups": {"a/b": {}}}}), "the group 'a/b' is no axis"),
+        (row("a", {"annotations": {"groups": {"Axial": 3}}}), "its group 'Axial' is 3, not an object"),
         ({"frameNumber": 1.5, "objects": []}, "1.5 is no frame's number"),
         ({"Label": {}, "ID": None}, "it says nowhere which data row it is"),
         (v1(Label={"car": []}), "its Label has 'car' instead of objects, as exports of 2018 have"),
@@ -1142,6 +1145,22 @@ def test_from_an_export_to_cvat_and_back_to_labelbox(tmp_path: Path) -> None:
     assert [a.shape for a in again["street 1"].annotations] == [a.shape for a in originals["street 1"].annotations]
     composite = next((tmp_path / "back_masks").glob("street 1*.png"))
     assert composite.read_bytes() == (source.parent / "street_masks" / "0.png").read_bytes()  # passed through
+
+
+def test_back_to_the_same_data_rows(tmp_path: Path) -> None:
+    """The export itself says which data row an item is, whatever names it."""
+    rows = [
+        row("key-1.jpg", label(boxed()), data_row={"external_id": "one.JPG"}),
+        row("key-2.jpg", label(boxed()), data_row={"external_id": "twin.jpg"}),
+        row("key-3.jpg", label(boxed()), data_row={"external_id": "twin.jpg"}),
+    ]
+    source, target = write(tmp_path, *rows), tmp_path / "out.ndjson"
+    maskconv.convert(source, target, write={"data_rows": source})
+    told = [json.loads(line)["dataRow"] for line in target.read_bytes().splitlines()]
+    assert told == [{"id": "id-key-1.jpg"}, {"id": "id-key-2.jpg"}, {"id": "id-key-3.jpg"}]
+    maskconv.convert(source, target, read={"name": "global_key"}, overwrite=True)
+    told = [json.loads(line)["dataRow"] for line in target.read_bytes().splitlines()]
+    assert told == [{"globalKey": "key-1.jpg"}, {"globalKey": "key-2.jpg"}, {"globalKey": "key-3.jpg"}]
 
 
 def read_import(path: Path) -> list[AnnotatedImage]:

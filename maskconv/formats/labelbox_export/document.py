@@ -9,6 +9,7 @@ from typing import Any
 
 from maskconv.formats.labelbox_export.parts import Json, listing, mapping, short, text
 from maskconv.labelbox.checks import RecordError
+from maskconv.store import unsafe
 
 __all__ = ["Frame", "Labelled", "Row", "joined", "kind", "row"]
 
@@ -223,7 +224,10 @@ def _v2_label(label: Json, project: tuple[str, str], selected: str) -> Labelled:
 def _frames(annotations: Json) -> Iterator[Frame]:
     yield from _frames_of(annotations.get("frames"), "", ())
     for name, content in mapping(annotations.get("groups"), "groups").items():
-        group = mapping(content, f"group {name}")
+        group = mapping(content, f"group {short(name)}")
+        if not name or "/" in name or unsafe(name):
+            said = f"the group {short(name)} is no axis"
+            raise RecordError(said, code="labelbox-row", fix="groups are Axial, Sagittal and Coronal")
         yield from _frames_of(group.get("frames"), name, listing(group.get("classifications"), "classifications"))
 
 
