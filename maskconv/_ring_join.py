@@ -139,18 +139,18 @@ def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
 # --- few parts ----------------------------------------------------------------------------------------------------------
 
 
-class _Group(NamedTuple):
-    """Parts that are joined already: their numbers, and the ranges of their points."""
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Parts that are joined already: their numbers, the ranges of their points, and how many these are."""
 
     parts: list[int]
     spans: list[tuple[int, int]]
+    size: int
 
     def join(self, other: _Group) -> None:
-        self.parts.extend(other.parts)
-        self.spans.extend(other.spans)
-
-    def size(self) -> int:
-        return sum(b - a for a, b in self.spans)
+        self.parts += other.parts
+        self.spans += other.spans
+        self.size += other.size
 
     def point(self, member: int) -> int:
         """The index in all points of one of the group's."""
@@ -167,14 +167,18 @@ def _near_bridges(contours: Contours) -> Iterator[tuple[int, int]]:
     low = np.minimum.reduceat(xy, first[:-1], axis=1)[:, :, None]
     high = np.maximum.reduceat(xy, first[:-1], axis=1)[:, :, None]
     bounds = np.maximum(*np.maximum(low - xy[:, None], xy[:, None] - high))  # from each part's box to each point
-    groups = [_Group([i], [span]) for i, span in enumerate(pairwise(first))]
+    groups = [_Group([i], [(a, b)], b - a) for i, (a, b) in enumerate(pairwise(first))]
     while len(groups) > 1:
-        groups.sort(key=_Group.size)
-        group = groups.pop(0)
+        group = min(groups, key=_size)
+        groups.remove(group)
         here, there = _nearest(xy, bounds, group)
         if len(groups) > 1:
             next(g for g in groups if any(a <= there < b for a, b in g.spans)).join(group)
         yield here, there
+
+
+def _size(group: _Group) -> int:
+    return group.size
 
 
 def _nearest(xy: Ints, bounds: Ints, group: _Group) -> tuple[int, int]:
@@ -182,20 +186,19 @@ def _nearest(xy: Ints, bounds: Ints, group: _Group) -> tuple[int, int]:
     bound = bounds[group.parts[0]] if len(group.parts) == 1 else bounds[group.parts].min(axis=0)
     for a, b in group.spans:
         bound[a:b] = FAR
-    size = group.size()
     best = int(bound.argmin())
     members = np.concatenate([xy[:, a:b] for a, b in group.spans], axis=1) if len(group.spans) > 1 else xy[:, a:b]
     here, distance = _closest(members, xy[:, best : best + 1])
     if distance > bound[best]:
-        others = np.flatnonzero(bound < distance)
-        if len(others) * size > AT_ONCE:
+        (others,) = (bound < distance).nonzero()
+        if len(others) * group.size > AT_ONCE:
             others = others[bound[others].argsort(kind="stable")]
-        some = max(1, AT_ONCE // size)
+        some = max(1, AT_ONCE // group.size)
         for i in range(0, len(others), some):
             near = others[i : i + some]
             at, least = _closest(members[:, None], xy.take(near, axis=1)[:, :, None])
             if least < distance:
-                row, here = divmod(at, size)
+                row, here = divmod(at, group.size)
                 best, distance = int(near[row]), least
             if i + some < len(others) and bound[others[i + some]] >= distance:
                 break

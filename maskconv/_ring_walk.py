@@ -63,7 +63,7 @@ def compressed(rings: Sequence[Pieces]) -> tuple[Ints, list[int]]:
 
 
 def _kept(points: Ints, counts: Counts, keep: NDArray[np.bool_]) -> tuple[Ints, Counts]:
-    return points.take(np.flatnonzero(keep), axis=0), np.add.reduceat(keep, _firsts(counts), dtype=np.int64)
+    return points.take(keep.nonzero()[0], axis=0), np.add.reduceat(keep, _firsts(counts), dtype=np.int64)
 
 
 def _firsts(counts: Counts) -> Counts:
