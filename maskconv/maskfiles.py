@@ -36,7 +36,7 @@ _MAX = 8192
 _DEEPEST = 32  # folders of an address that are looked for
 AHEAD = 32  # units whose masks are being fetched before they are decoded
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
-_COMMON = re.compile(r"(?:(?:mask|index|[0-9]+)(?:/|$))+")
+_COMMON = re.compile(r"(?:(?:mask|index|[0-9]{1,6})(?:/|$))+")
 _SERVE = "name the folder that holds the masks with --from-mask-dir"
 U = TypeVar("U")
 

@@ -321,6 +321,14 @@ def test_downloaded_masks_are_found(tmp_path: Path, place: str) -> None:
     assert findings == [] and image.annotations[0].shape == Mask.from_array(canvas().any(axis=2))
 
 
+def test_a_long_number_names_one_mask(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "20250405090425.png").write_bytes(png_of(canvas()))
+    path = write(tmp_path, row("a.jpg", label(thing(mask={"url": "https://x/masks/20250405090425"}))))
+    (image,), findings = read(path, mask_dir=tmp_path / "masks")
+    assert findings == [] and len(image.annotations) == 1
+
+
 @pytest.mark.parametrize("place", ["mask.png", "1/mask.png", "index/1/mask.png", "1.png"])
 def test_names_that_many_masks_share_find_none(tmp_path: Path, place: str) -> None:
     target = tmp_path / "masks" / place
