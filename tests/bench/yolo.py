@@ -1,6 +1,6 @@
 """Speed of writing YOLO labels with exact contours, as ratios measured in one run.
 
-    python tests/bench/yolo.py [--images 40] [--generator PATH/gen_bench.py]
+    python tests/bench/yolo.py [--images 100] [--generator PATH/gen_bench.py]
 
 **Floor**: CPU time of ``cv2.imdecode`` of both masks of every image. Everything runs in this process with one job,
 interleaved with the floor; medians of seven. The data are those of tests/bench/run.py. Limits of cvat-mask -> yolo-seg: 0.30
@@ -29,7 +29,7 @@ LIMITS = {"cvat-mask -> yolo-seg": (0.30, 0.80)}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40, help="images of each size")
+    parser.add_argument("--images", type=int, default=100, help="images of each size")
     parser.add_argument("--generator", type=Path, default=GENERATOR)
     options = parser.parse_args()
     if not options.generator.exists():
