@@ -27,7 +27,8 @@ class Index:
     """The records of a file by data row, in order of first appearance.
 
     Building it notes everything that keeps a record from being assigned to a data row. ``labels`` are the segmentations'
-    names and schema ids in order of first appearance, ``unsized`` counts data rows that have shapes but no mask,
+    names and schema ids in order of first appearance, ``masks`` how many there are, ``unsized`` data rows that have shapes
+    but no mask,
     ``elsewhere`` the records whose instanceURI is ``remote``; the first of these is kept with its line.
     """
 
@@ -36,6 +37,7 @@ class Index:
         self.rows: dict[Row, int] = {}
         self.labels: dict[tuple[str, str], None] = {}
         self.without_uuid = 0
+        self.masks = 0
         self.elsewhere = 0
         self.first_elsewhere = ("", 0)
         self._remote = remote
@@ -92,6 +94,7 @@ class Index:
         if not kinds.foreign(record) and not GEOMETRY_KEYS.isdisjoint(record):
             self._holds[owner] |= 2 if "mask" in record else 1
             self._label(record)
+            self.masks += "mask" in record
             if record.get("uuid") is None:
                 self.without_uuid += 1
             if self._remote is not None and "mask" in record:

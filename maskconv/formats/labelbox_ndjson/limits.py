@@ -6,14 +6,15 @@ from collections import Counter
 
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.model import AnnotatedImage
+from maskconv.model import AnnotatedImage, Box, Polygon, Shape
 
-__all__ = ["MAX_MASKS", "key_error", "limits"]
+__all__ = ["MAX_MASKS", "key_error", "limits", "many_masks", "outside"]
 
 MAX_KEY = 200  # characters of a global key
 MAX_SAME = 5000  # annotations of one label on one data row
 MAX_MASKS = 1000  # masks of one import job
 MAX_SIDE = 9000  # pixels of a picture's side
+_BORDER = 1  # pixels by which the two ways to count them differ
 
 
 def key_error(key: str) -> DataError | None:
@@ -34,3 +35,23 @@ def limits(image: AnnotatedImage, labels: list[str], note: Note) -> None:
     if max(image.width or 0, image.height or 0) > MAX_SIDE:
         text = f"{image.width} x {image.height} pixels; Labelbox recommends at most {MAX_SIDE} x {MAX_SIDE}"
         note(Finding("labelbox-large-image", Weight.WARNING, text, where, unit="images", fix="tile the picture"))
+
+
+def many_masks(count: int, where: Where, note: Note) -> None:
+    """What Labelbox advises against in one file."""
+    if count > MAX_MASKS:
+        text = f"{count:,} masks in one file; Labelbox asks to split more than {MAX_MASKS:,} into separate jobs"
+        fix = f"split it between images: --to-max-records {MAX_MASKS}"
+        note(Finding("labelbox-many-masks", Weight.WARNING, text, where, count, "masks", fix))
+
+
+def outside(shape: Shape, size: tuple[int, int]) -> str:
+    """By how much a shape's points lie out of a picture of (width, height) pixels, in words; empty where they do not."""
+    if isinstance(shape, Box):
+        points = [(shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)]
+    elif isinstance(shape, tuple):
+        points = [point for part in shape if isinstance(part, Polygon) for point in part.exterior.tolist()]
+    else:
+        return ""
+    far = max(max(-value, value - side) for point in points for value, side in zip(point, size, strict=True))
+    return f"{far:,.1f} pixels out of the picture of {size[0]} x {size[1]}" if far > _BORDER else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from maskconv._commit import part_name
-from maskconv.finding import Finding, Note, Weight
-from maskconv.formats.labelbox_ndjson.limits import MAX_MASKS
+from maskconv.finding import Note, Where
+from maskconv.formats.labelbox_ndjson.limits import many_masks
 from maskconv.stage import Stage
 
 __all__ = ["Parts"]
@@ -44,9 +44,4 @@ class Parts:
 
     def tell(self, note: Note) -> None:
         """What Labelbox advises against."""
-        if self._most > MAX_MASKS:
-            text = (
-                f"{self._most:,} masks in one file; Labelbox asks to split more than {MAX_MASKS:,} into separate jobs"
-            )
-            fix = f"split it between images: --to-max-records {MAX_MASKS}"
-            note(Finding("labelbox-many-masks", Weight.WARNING, text, amount=self._most, unit="masks", fix=fix))
+        many_masks(self._most, Where(), note)

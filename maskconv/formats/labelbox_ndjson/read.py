@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +18,7 @@ from maskconv.errors import DataError, OptionError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.datarows import item_names
 from maskconv.formats.labelbox_ndjson.index import Index
-from maskconv.formats.labelbox_ndjson.limits import key_error, limits
+from maskconv.formats.labelbox_ndjson.limits import key_error, limits, many_masks
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
@@ -33,6 +34,7 @@ from maskconv.store import unsafe
 __all__ = ["LabelboxHead", "LabelboxReader", "Unit"]
 
 WINDOW = 32  # frames
+_SCHEMA = re.compile(r"[a-z0-9]{25}")
 
 
 class Unit(NamedTuple):
@@ -121,6 +123,16 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
             text = f"{counted(index.without_uuid, 'record')} without a uuid, which Labelbox requires"
             fix = "writing the file again with maskconv gives each one"
             note(self._finding("labelbox-uuid-missing", Weight.WARNING, text, index.without_uuid, "records", fix))
+        if self.checking:
+            many_masks(index.masks, Where(path=str(self.source)), note)
+            self._warn_ids([text for kind, text in index.labels if kind == "schemaId"], note)
+
+    def _warn_ids(self, ids: list[str], note: Note) -> None:
+        odd = [text for text in ids if not _SCHEMA.fullmatch(text)]
+        if odd:
+            text = f"Labelbox' schema ids are 25 lower-case letters and digits; {', '.join(odd[:5])} {_is(odd)} not"
+            fix = "take them from the project's ontology, or give names instead"
+            note(self._finding("labelbox-schema-odd", Weight.WARNING, text, len(odd), "labels", fix))
 
     def _finding(self, code: str, weight: Weight, text: str, amount: float, unit: str, fix: str) -> Finding:
         return Finding(code, weight, text, Where(path=str(self.source)), amount, unit, fix)
@@ -214,12 +226,21 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
                 yield image
 
     def check(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
-        """Masks that are elsewhere are no fault of the file; what Labelbox would refuse is."""
-        for image in self.decode(unit, head, lambda finding: note(_elsewhere(finding))):
+        """Masks that are elsewhere, and records of other kinds, are no fault of the file; what Labelbox would refuse is."""
+        for image in self.decode(unit, head, lambda finding: note(self._checked(finding))):
             limits(image, [annotation.label for annotation in image.annotations], note)
             yield image
         if unit.row[0] == "globalKey" and (error := key_error(unit.row[1])) is not None:
             note(unit.places[0].error(self.source, error, unit.name))
+
+    def _checked(self, finding: Finding) -> Finding:
+        weight = {REMOTE: Weight.WARNING, "labelbox-no-segmentation": Weight.INFO if self.uploading else None}
+        lower = weight.get(finding.code)
+        return (
+            finding
+            if lower is None
+            else replace(finding, weight=lower, message=f"{finding.message}: it was not checked")
+        )
 
     def _picture(self, unit: Unit, note: Note) -> tuple[Picture, tuple[int, int] | None]:
         """The picture of a data row, and its size where the option ``images`` tells it."""
@@ -247,10 +268,8 @@ def _pictures(folder: Path) -> PictureFolder:
     return PictureFolder(folder)
 
 
-def _elsewhere(finding: Finding) -> Finding:
-    if finding.code != REMOTE:
-        return finding
-    return replace(finding, weight=Weight.WARNING, message=f"{finding.message}: it was not checked")
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _refused(name: str, row: Row, seen: dict[str, Row]) -> DataError | None:

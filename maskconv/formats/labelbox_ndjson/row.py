@@ -10,6 +10,7 @@ import orjson
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson import kinds
+from maskconv.formats.labelbox_ndjson.limits import outside
 from maskconv.labelbox import checks, pixels
 from maskconv.labelbox.checks import Color, RecordError
 from maskconv.labelbox.names import counted
@@ -51,6 +52,7 @@ class RowDecoder:
         self._size = size
         self._sized_by = "the picture" if size else ""
         self._found: dict[str | int, Annotation] = {}
+        self._shapes: dict[str | int, Place] = {}  # where those are that are no masks
         self._colors: dict[str | int, int] = {}  # of annotations that are colours of `_only`
         self._composites: dict[str, Composite | _Failed] = {}
         self._errors = 0
@@ -95,8 +97,11 @@ class RowDecoder:
             self._say(place, "labelbox-uuid-twice", Weight.DATA, text, unit="instances", fix="give each its own uuid")
             del self._found[key]
             self._colors.pop(key, None)
+            self._shapes.pop(key, None)
         if color is not None:
             self._colors[key] = color
+        if kind != "mask":
+            self._shapes[key] = place
         self._found[key] = Annotation.unchecked(
             label=label,
             shape=shape,
@@ -199,6 +204,7 @@ class RowDecoder:
         if not self._found:
             return None
         width, height = self._size or (None, None)
+        self._note_outside()
         image = AnnotatedImage.unchecked(
             name=self._name,
             width=width,
@@ -213,6 +219,16 @@ class RowDecoder:
         )
         encoded = self._encoded(image.annotations)
         return image.with_encoded(encoded) if encoded is not None else image
+
+    def _note_outside(self) -> None:
+        """Shapes that lie out of the picture, where its size is known."""
+        if self._size is None:
+            return
+        for key, place in self._shapes.items():
+            if far := outside(self._found[key].shape, self._size):
+                fix = "coordinates are pixels of this picture: check that they are not of another one, or scaled"
+                text = f"it reaches {far}"
+                self._say(place, "labelbox-outside", Weight.WARNING, text, unit="instances", fix=fix)
 
     def _close(self, found: Composite | _Failed) -> None:
         if isinstance(found, _Failed):
