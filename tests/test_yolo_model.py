@@ -389,6 +389,18 @@ TOLD = {"names": {0: "cat", 1: "dog"}, "task": "segment", "stride": 32, "imgsz":
         ),
         (lambda p: network(p, heads(), (1, 1, 32, 32), TOLD), "yolo-channels", "takes pictures of 1 channels"),
         (
+            lambda p: network(p, heads(), (1, 3, 32, 9999), TOLD),
+            "yolo-input",
+            "it takes 1 x 32 x 9999 pixels at stride 32",
+        ),
+        (lambda p: network(p, heads(), (9999, 3, 32, 32), TOLD), "yolo-input", "it takes 9999 x 32 x 32 pixels"),
+        (
+            lambda p: network(p, heads(), ("n", 3, "h", "w"), TOLD | {"stride": 10**9}),
+            "yolo-input",
+            "at stride 1000000000",
+        ),
+        (lambda p: network(p, heads(), ("n", 3, "h", "w"), TOLD | {"imgsz": 10**9}), "yolo-input", "1000000000 pixels"),
+        (
             lambda p: network(p, heads(3), (1, 3, 32, 32), TOLD),
             "yolo-outputs",
             "do not fit 2 classes; export the model",

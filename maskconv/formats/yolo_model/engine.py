@@ -97,9 +97,14 @@ def _check(path: Path, facts: Facts) -> None:
         raise not_segmenting(path, f"this is a model for the task {facts.task!r}")
     if facts.channels != 3:
         text = f"the model takes pictures of {facts.channels} channels; maskconv reads colour pictures, of 3"
-        raise SourceError(
-            text, where=Where(path=str(path)), code="yolo-channels", fix="take a model for colour pictures"
-        )
+        fix = "take a model for colour pictures"
+        raise SourceError(text, where=Where(path=str(path)), code="yolo-channels", fix=fix)
+    height, width = facts.size
+    batch = facts.batch or 1
+    if max(height, width) > MOST_SIDE or not 0 < facts.stride <= MOST_STRIDE or batch > MOST_BATCH:
+        text = f"the model says that it takes {batch} x {height} x {width} pixels at stride {facts.stride}"
+        fix = f"export it with an imgsz of at most {MOST_SIDE} and a batch of at most {MOST_BATCH}"
+        raise SourceError(text, where=Where(path=str(path)), code="yolo-input", fix=fix)
 
 
 def not_segmenting(path: Path, found: str) -> SourceError:
