@@ -479,3 +479,20 @@ def test_options_of_frames(tmp_path: Path) -> None:
     records, findings = written(tmp_path, *images, frames="pictures")
     assert ["masks" in r for r in records] == [False, False]
     assert {"frames-dropped", "tracks-dropped"} <= {f.code for f in findings}
+
+
+@pytest.mark.parametrize("masks", ["png", "files"])
+def test_a_run_that_was_interrupted_goes_on_within_a_clip(tmp_path: Path, masks: str) -> None:
+    images = [frame(n, ("a", "car", block(n % 9)), ("b", "dog", block(9, h=1))) for n in range(1, 120)]
+    written(tmp_path, *images, name="whole.ndjson", masks=masks)
+    how: dict[str, Any] = {"to": "labelbox-ndjson", "write": {"frames": "records", "masks": masks}, "resume": True}
+
+    def stop(count: int) -> None:
+        if count >= 50:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        maskconv.convert(tmp_path / "given.mcv", tmp_path / "part.ndjson", progress=stop, **how)
+    maskconv.convert(tmp_path / "given.mcv", tmp_path / "part.ndjson", **how)
+    found = (tmp_path / "part.ndjson").read_bytes().replace(b"part_masks", b"whole_masks")
+    assert found == (tmp_path / "whole.ndjson").read_bytes()
