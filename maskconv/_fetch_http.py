@@ -122,7 +122,7 @@ class _Connection(http.client.HTTPConnection):
             except BaseException:
                 plain.close()
                 raise
-        self.sock = _Link(plain, lambda: self.clock.left(self._limits.silence))  # type: ignore[assignment]
+        self.sock = _Link(plain, lambda: self.clock.left(self._limits.silence))
 
     def cut(self) -> None:
         """End whatever this connection waits for, from another thread."""
@@ -143,16 +143,13 @@ class Connections:
     @contextmanager
     def get(self, url: Url, headers: Mapping[str, str], clock: Clock) -> Iterator[http.client.HTTPResponse]:
         """The response to a GET, its body unread. Raises DataError, OSError and http.client.HTTPException."""
-        connection = self._take(url, clock)
+        connection, sound = self._take(url, clock), False
         try:
             response = self._asked(connection, url, headers)
             yield response
-            if response.isclosed() and not response.will_close:
-                self._give_back(url, connection)
-                connection = None
+            sound = response.isclosed() and not response.will_close
         finally:
-            if connection is not None:
-                self._drop(connection)
+            self._put_back(url, connection, sound=sound)
 
     def _asked(self, connection: _Connection, url: Url, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """A kept connection may have been closed by the other side: then the request is made anew, once."""
@@ -176,18 +173,14 @@ class Connections:
         connection.clock = clock
         return connection
 
-    def _give_back(self, url: Url, connection: _Connection) -> None:
+    def _put_back(self, url: Url, connection: _Connection, *, sound: bool) -> None:
+        """Keep a connection whose answer was read to its end."""
         with self._lock:
             self._busy.discard(connection)
             idle = self._idle.setdefault(url[:3], [])
-            if len(idle) < KEPT:
+            if sound and len(idle) < KEPT:
                 idle.append(connection)
                 return
-        connection.close()
-
-    def _drop(self, connection: _Connection) -> None:
-        with self._lock:
-            self._busy.discard(connection)
         connection.close()
 
     def close(self) -> None:

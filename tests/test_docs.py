@@ -103,6 +103,8 @@ NO_CODES = {
     *("utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"),
     *("centre-near", "centre-trunc"),  # pixel rules
     *("bounding-box", "raster-segmentation"),  # Labelbox's names of tools
+    *("link-local", "non-public", "maskconv-fetch", "maskconv-upload"),  # kinds of addresses, names of threads
+    *("x-amz-security-token", "x-amz-signature", "x-goog-signature", "key-pair-id", "hash-algorithm"),  # signatures
     *registry.BUILT_IN,
 }
 PREFIXES = dict.fromkeys(  # these build f"labelmap-{code}"
