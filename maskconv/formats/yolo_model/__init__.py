@@ -1,5 +1,6 @@
 """A segmentation model as a source: pictures in, instances out. Weights of Ultralytics (.pt and others), or ONNX."""
 
+from maskconv.formats.yolo_model.expects import expects
 from maskconv.formats.yolo_model.read import YoloModelReader
 from maskconv.plugin import Format, Probe
 
@@ -16,4 +17,5 @@ FORMAT = Format(
     suffixes=(),
     sniff=sniff,
     reader=YoloModelReader,
+    expects=expects,
 )

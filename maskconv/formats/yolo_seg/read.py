@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from maskconv import pictures
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.yolo_seg import layout, names, rows, walk
+from maskconv.formats.yolo_seg import layout, names, rows, trainer, walk
 from maskconv.formats.yolo_seg.numbers import Floats
 from maskconv.formats.yolo_seg.rows import Extras, Row
 from maskconv.formats.yolo_seg.tally import Tally
@@ -28,7 +28,6 @@ from maskconv.plugin import Head, Reader
 from maskconv.store import Entry
 
 _BEGINNING = 1 << 16
-_SMALLEST = 10  # pixels: the trainer takes no smaller picture
 _SIZE = re.compile(r"([1-9]\d{0,8})[xX]([1-9]\d{0,8})")
 
 
@@ -181,20 +180,24 @@ class YoloSegReader(Reader[Item, YoloHead]):
         )  # fmt: skip
 
     def check(self, unit: Item, head: YoloHead, note: Note) -> Iterator[AnnotatedImage]:
-        """Also whether the trainer takes pictures this small; counts classes for what `units` says in the end."""
+        """Also whether the trainer takes such pictures; counts classes for what `units` says in the end."""
         for image in self.decode(unit, head, note):
             self._tally.count(unit.label, image, head.names)
             if unit.picture is not None:
                 self._tally.compare(
                     unit.picture.member or unit.picture.path, unit.split, _mark(unit.picture, unit.packed[0])
                 )
-            if min(image.width or _SMALLEST, image.height or _SMALLEST) < _SMALLEST:
-                text = (
-                    f"the picture has {image.width} x {image.height} pixels: the trainer takes none under {_SMALLEST}"
-                )
-                where = self._tree.where(unit.label).at(image=unit.name)
-                note(Finding("yolo-picture-small", Weight.ERROR, text, where, fix="remove it from the set"))
+            self._note_picture(unit, image, note)
             yield image
+
+    def _note_picture(self, unit: Item, image: AnnotatedImage, note: Note) -> None:
+        where, least = self._tree.where(unit.label).at(image=unit.name), trainer.SMALLEST
+        if min(image.width or least, image.height or least) < least:
+            text = f"the picture has {image.width} x {image.height} pixels: the trainer takes none under {least}"
+            note(Finding("yolo-picture-small", Weight.ERROR, text, where, fix="remove it from the set"))
+        if unit.picture is not None and unit.picture.extension.lower() not in trainer.OPENED:
+            text = f"the trainer does not open pictures named {unit.picture.extension}, and leaves this one out"
+            note(Finding("yolo-picture-kind", Weight.ERROR, text, where, fix="convert it to .png or .jpg"))
 
     def _size(self, unit: Item) -> tuple[int, int]:
         if unit.picture is None:

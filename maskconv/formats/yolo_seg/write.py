@@ -8,6 +8,7 @@ from pathlib import Path
 
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.formats.yolo_seg import trainer
 from maskconv.formats.yolo_seg.splits import data_yaml, label_path, split_of
 from maskconv.formats.yolo_seg.write_names import class_names
 from maskconv.formats.yolo_seg.write_options import WriteOptions
@@ -19,12 +20,6 @@ from maskconv.stage import Stage
 from maskconv.store import unsafe
 
 __all__ = ["YoloSegWriter"]
-
-# what the trainer opens (ultralytics.data.utils.IMG_FORMATS)
-_TRAINABLE = frozenset(
-    ".avif .bmp .dng .heic .heif .jp2 .jpeg .jpg .mpo .png .tif .tiff .webp".split()  # noqa: SIM905
-)
-_SMALLEST = 10  # pixels of a side
 
 
 @dataclass(frozen=True)
@@ -136,10 +131,10 @@ def _note_picture(picture: Picture, known: tuple[int, int] | None, seen: tuple[i
         text = f"the picture has {seen[0]} x {seen[1]} pixels, its annotations are for {known[0]} x {known[1]}"
         fix = "the labels fit where it is the same picture in another size"
         note(Finding("yolo-picture-size", Weight.WARNING, text, where, unit="images", fix=fix))
-    if min(seen) < _SMALLEST or picture.extension.lower() not in _TRAINABLE:
+    if min(seen) < trainer.SMALLEST or picture.extension.lower() not in trainer.OPENED:
         why = (
-            f"of less than {_SMALLEST} pixels"
-            if min(seen) < _SMALLEST
+            f"of less than {trainer.SMALLEST} pixels"
+            if min(seen) < trainer.SMALLEST
             else f"named {picture.extension or 'without suffix'}"
         )
         text = f"the trainer does not take pictures {why}"
