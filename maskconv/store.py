@@ -150,9 +150,10 @@ class FolderStore(Store):
             raise SourceError(text, where=where, code="source-unreadable", fix="check its permissions") from error
 
     def find(self, name: str) -> Entry | None:
-        if "\0" in name:
+        try:
+            path = Path(os.path.realpath(os.path.join(self._root, name)))
+        except ValueError:  # a NUL, or half a surrogate pair: no file has such a name
             return None
-        path = Path(os.path.realpath(os.path.join(self._root, name)))
         if not path.is_relative_to(self._root):
             raise self._outside(name)
         try:

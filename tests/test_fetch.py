@@ -20,6 +20,8 @@ from functools import partial
 import numpy as np
 import pytest
 import servers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from servers import chunked, cut, drip, in_turn, redirect, reply, silent, slow, until_closed
 
@@ -317,6 +319,22 @@ def test_addresses_are_shown_without_their_secrets():
     assert shown("https://u:SECRET@h.example:8/a/b.png?sig=SECRET#SECRET") == "https://h.example:8/a/b.png"
     assert parse("HTTPS://H.Example./a b?c d").text == "https://h.example/a%20b"
     assert len(shown("https://h.example/" + "a" * 500)) < 130 and "\x1b" not in shown("http://h/\x1b[31m")
+
+
+ODD = st.text(alphabet=st.sampled_from("ab/:@?#[]%2e.\\ é\0\n\ud800&="), max_size=12)
+BEGINNINGS = st.sampled_from(["", "http://", "https://", "s3://", "file:", "//", "C:\\", "HTTP:", "az:"])
+
+
+@given(st.tuples(BEGINNINGS, ODD, ODD).map("".join))
+@settings(max_examples=1500)
+def test_any_address_is_read_or_told(tmp_path, address):
+    files = MaskFiles(tmp_path, tmp_path, None)
+    assert shown(address).isprintable() and identity(address) == identity(address)
+    with suppress(DataError):
+        assert parse(address).scheme in {"http", "https"}
+    with pytest.raises(DataError) as caught:
+        files.read(address)
+    assert caught.value.code in {"mask-missing", "mask-uri"}
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
