@@ -168,7 +168,8 @@ def _size(file: Any) -> tuple[int, int]:
         return header.width, header.height
     file.seek(0)
     with _header(file) as image:
-        width, height = image.size
+        tags = getattr(image, "tag_v2", None)  # of a TIFF Pillow has turned the size already, in some versions
+        width, height = image.size if tags is None else (int(tags[256]), int(tags[257]))
         turned = image.getexif().get(_ORIENTATION) in _TURNED
     return (height, width) if turned else (width, height)
 
