@@ -239,6 +239,7 @@ class RaisesItsOwn(McvReader):
 class Complains(McvReader):
     def check(self, unit, head, note):
         note(Finding("complaint", Weight.ERROR, "never content"))
+        yield from super().check(unit, head, note)
 
 
 class YieldsOnce(McvReader):

@@ -103,12 +103,14 @@ NO_CODES = {
     *("utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"),
     *("centre-near", "centre-trunc"),  # pixel rules
     *("bounding-box", "raster-segmentation"),  # Labelbox's names of tools
+    *("cvat-json", "labelbox-ontology"),  # what the command labelmap shows
+    "opencv-python",
     *("link-local", "non-public", "maskconv-fetch", "maskconv-upload"),  # kinds of addresses, names of threads
     *("x-amz-security-token", "x-amz-signature", "x-goog-signature", "key-pair-id", "hash-algorithm"),  # signatures
     *registry.BUILT_IN,
 }
 PREFIXES = dict.fromkeys(  # these build f"labelmap-{code}"
-    ("labelmap.py", "labelmap_check.py", "labelmap_foreign.py", "labelmap_lines.py"), "labelmap-"
+    ("labelmap.py", "labelmap_check.py", "labelmap_fix.py", "labelmap_foreign.py", "labelmap_lines.py"), "labelmap-"
 )
 
 
