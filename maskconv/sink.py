@@ -77,7 +77,7 @@ def _check_size(image: AnnotatedImage) -> None:
     if count > limits.pixels():
         text = f"the image has {image.width:,} x {image.height:,} pixels, more than the {limits.pixels():,} that one may have"
         fix = limits.fix("MASKCONV_MAX_PIXELS", "look at its size in the source")
-        raise DataError(text, where=Where(image=image.name), code="image-size", fix=fix)
+        raise DataError(text, where=Where(image=image.name), code="image-too-large", fix=fix)
 
 
 class Sink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Stopped", "Terminal"]
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 REDRAWN = 0.1  # seconds between two looks at the progress
 BUG = "this is a bug in maskconv, run again with --debug and report it"
 
@@ -88,8 +90,12 @@ class Terminal:
             self.line(line, err=True)
 
     def document(self, value: dict[str, Any]) -> None:
-        """The one JSON document: UTF-8 whatever the locale; bytes of names that are no text stay as \\udcXX."""
+        """The one JSON document: UTF-8 whatever the locale; bytes of names that are no text stay as \\udcXX.
+
+        What steers a terminal is escaped, as JSON demands it of some of these characters only.
+        """
         text = json.dumps(value, ensure_ascii=False, indent=2, default=as_json) + "\n"
+        text = _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
         sys.stdout.buffer.flush()

@@ -48,6 +48,7 @@ class Rows:
     boxes: bool = False
 
 
+@np.errstate(invalid="ignore", over="ignore")  # infinite numbers are told as such
 def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Rows:
     """The rows of a label file that can be used; what is wrong with the others is said."""
     numbers = of_file(data, names, say)
