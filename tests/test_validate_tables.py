@@ -148,7 +148,7 @@ CVAT = [
         "cvat-instance-color", E, (str(tuple(voc(301)[300].tolist())), "256 that CVAT's importer knows"), "numbers the instances anew", OBJECT, image="a"),
     Row(".PNG masks: ignored silently", {CLASS: None, "SegmentationClass/a.PNG": PLAIN[CLASS]},
         "cvat-mask-suffix", D, ("ignores masks named .PNG",), "rename it to .png", "SegmentationClass/a.PNG"),
-    Row(".jpg masks: ignored silently", {"SegmentationClass/a.jpg": b"..."},
+    Row(".jpg masks: ignored silently", {CLASS: None, OBJECT: None, "SegmentationClass/a.jpg": b"..."},
         "cvat-mask-suffix", E, ("this .jpg is not read", "ignores it"), "export the masks again as PNG", "SegmentationClass/a.jpg"),
     Row("PNG not in the list: ignored silently", _listed(), "cvat-unlisted", D, ("1 mask in no list", "'a'"), "add them to a list"),
     Row("subset name containing `_`: the whole data set is not found", _subset("my_set.txt"),
