@@ -16,11 +16,12 @@ import maskconv
 from maskconv import registry
 from maskconv.errors import ConversionError, OptionError, SourceError
 from maskconv.finding import Weight
-from maskconv.formats.yolo_seg import datayaml, nodes, numbers, rows
+from maskconv.formats.yolo_seg import numbers, rows
 from maskconv.formats.yolo_seg.rows import Extras
 from maskconv.formats.yolo_seg.tree import ZipTree
 from maskconv.geometry import polygon_mask
 from maskconv.model import Box, PixelRule
+from maskconv.yolo import datayaml, nodes
 
 YAML = "train: images/train\nval: images/val\nnames: [car, person]\n"
 RING = "0.1 0.1 0.5 0.1 0.5 0.5"

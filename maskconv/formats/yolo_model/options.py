@@ -96,7 +96,7 @@ def labelled(
     if isinstance(given, Mapping):
         return _by_mapping(given, names)
     if isinstance(given, str):
-        from maskconv.formats.yolo_seg.names import given as read
+        from maskconv.yolo.names import given as read
 
         found = read(given, note)
         labels = [found[number] for number in sorted(found)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from maskconv.against import Expected
 from maskconv.finding import Where
-from maskconv.formats.yolo_seg import datayaml
-from maskconv.formats.yolo_seg.names import MAX_NAMES
 from maskconv.plugin import Probe
+from maskconv.yolo import datayaml
+from maskconv.yolo.names import MAX_NAMES
 
 __all__ = ["expects"]
 

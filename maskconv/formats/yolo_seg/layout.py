@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.yolo_seg import datayaml
-from maskconv.formats.yolo_seg.datayaml import DataYaml, Place
 from maskconv.formats.yolo_seg.tree import FolderTree, Tree, is_tree
 from maskconv.pictures import is_picture
+from maskconv.yolo import datayaml
+from maskconv.yolo.datayaml import DataYaml, Place
 
 __all__ = ["KEYS", "YAMLS", "Layout", "Root", "labels_of", "survey"]
 

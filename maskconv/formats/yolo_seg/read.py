@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from maskconv import pictures
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.yolo_seg import layout, names, rows, trainer, walk
+from maskconv.formats.yolo_seg import layout, rows, trainer, walk
 from maskconv.formats.yolo_seg.numbers import Floats
 from maskconv.formats.yolo_seg.rows import Extras, Row
 from maskconv.formats.yolo_seg.tally import Tally
@@ -26,6 +26,7 @@ from maskconv.model import MAX_PIXELS, AnnotatedImage, Annotation, Box, Label, L
 from maskconv.options import Options
 from maskconv.plugin import Head, Reader
 from maskconv.store import Entry
+from maskconv.yolo import names
 
 _BEGINNING = 1 << 16
 _SIZE = re.compile(r"([1-9]\d{0,8})[xX]([1-9]\d{0,8})")

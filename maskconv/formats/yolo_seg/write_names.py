@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.yolo_seg import names
 from maskconv.model import LabelMap
+from maskconv.yolo import names
 
 __all__ = ["class_names", "is_background"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from maskconv import labelmap
 from maskconv.errors import SourceError
 from maskconv.finding import Note, Where
-from maskconv.formats.yolo_seg import datayaml
 from maskconv.model import Label
+from maskconv.yolo import datayaml
 
 __all__ = ["MAX_NAMES", "given", "lines"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.yolo_seg import nodes
-from maskconv.formats.yolo_seg.nodes import Mapping, Node, Scalar, Sequence
+from maskconv.yolo import nodes
+from maskconv.yolo.nodes import Mapping, Node, Scalar, Sequence
 
 __all__ = ["SPLITS", "DataYaml", "Place", "parse"]
 
