@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
 from maskconv import pictures
-from maskconv.errors import DataError, OptionError, SourceError
+from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_export import choose, document, losses, naming
 from maskconv.formats.labelbox_export.choose import Chosen, Scene
@@ -25,12 +21,10 @@ from maskconv.formats.labelbox_export.objects import first_address
 from maskconv.formats.labelbox_export.options import ReadOptions
 from maskconv.labelbox.checks import RecordError
 from maskconv.labelbox.names import counted
+from maskconv.labelbox.source import RecordReader, unchecked
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
-from maskconv.maskfiles import REMOTE, MaskFiles
 from maskconv.model import AnnotatedImage, LabelMap, Picture
-from maskconv.pictures import PictureFolder
-from maskconv.plugin import Reader
 
 __all__ = ["ExportHead", "ExportReader", "Unit"]
 
@@ -53,36 +47,18 @@ class Content(NamedTuple):
     scenes: list[Scene]
 
 
-class ExportReader(Reader[Unit, ExportHead]):
+class ExportReader(RecordReader[Unit, ExportHead]):
     """v1 JSON, v2 NDJSON, frames, and bare objects as Labelbox' documents print them."""
 
     Options = ReadOptions
     options: ReadOptions
 
+    folder_is = "this is a folder, not an export"
+
     def open(self) -> None:
-        if not self.source.is_file():
-            text = "this is a folder, not an export"
-            raise SourceError(text, where=Where(path=str(self.source)), fix="name the JSON or NDJSON file")
         self._index: Index | None = None
-        self._lock = threading.Lock()
         self._last: tuple[tuple[Place, ...], Content] | None = None
-        self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
-        self.pictures = _pictures(self.options.images) if self.options.images is not None else None
-        self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            self.files.open()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        self.files.close()
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def stop(self) -> None:
-        self.files.stop()
+        super().open()
 
     def head(self, note: Note) -> ExportHead:
         index = self._index = self._indexed(note)
@@ -158,18 +134,10 @@ class ExportReader(Reader[Unit, ExportHead]):
 
     def _parsed(self, place: Place) -> Row:
         try:
-            return document.row(load(self._bytes(place)))
+            return document.row(load(self.read(place)))
         except orjson.JSONDecodeError as error:
             text = "the file changed while it was read"
             raise RecordError(text, code="labelbox-json", fix="run it again") from error
-
-    def _bytes(self, place: Place) -> bytes:
-        """A record's bytes; several threads may read at once."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file, place.length, place.offset)
-        with self._lock:
-            os.lseek(self._file, place.offset, os.SEEK_SET)
-            return os.read(self._file, place.length)
 
     # --- images -------------------------------------------------------------------------------------------------------
 
@@ -196,7 +164,7 @@ class ExportReader(Reader[Unit, ExportHead]):
 
     def check(self, unit: Unit, head: ExportHead, note: Note) -> Iterator[AnnotatedImage]:
         """Masks that are elsewhere are no fault of the file."""
-        yield from self.decode(unit, head, lambda finding: note(_unchecked(finding)))
+        yield from self.decode(unit, head, lambda finding: note(unchecked(finding)))
 
     def _image(
         self,
@@ -237,16 +205,3 @@ def _elsewhere(labels: tuple[Labelled, ...]) -> None:
         text = f"its frames are in another file, {found.split('?')[0]}"
         fix = "download that file, and convert it by itself"
         raise RecordError(text, code="labelbox-frames-elsewhere", fix=fix)
-
-
-def _unchecked(finding: Finding) -> Finding:
-    if finding.code != REMOTE:
-        return finding
-    return replace(finding, weight=Weight.WARNING, message=f"{finding.message}: it was not checked")
-
-
-def _pictures(folder: Path) -> PictureFolder:
-    if not folder.is_dir():
-        text = "the folder of pictures does not exist"
-        raise OptionError(text, where=Where(path=str(folder)), fix="check --from-images", code="option-value")
-    return PictureFolder(folder)

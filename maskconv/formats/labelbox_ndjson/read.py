@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
 from maskconv import pictures
-from maskconv.errors import DataError, OptionError, SourceError
+from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.datarows import item_names
 from maskconv.formats.labelbox_ndjson.index import Index
@@ -24,11 +21,11 @@ from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key
 from maskconv.labelbox.names import Row, counted, picture, stem
+from maskconv.labelbox.source import RecordReader
 from maskconv.labelbox.split import Place
-from maskconv.maskfiles import REMOTE, MaskFiles
+from maskconv.maskfiles import REMOTE
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
-from maskconv.pictures import PictureFolder
-from maskconv.plugin import Head, Reader
+from maskconv.plugin import Head
 from maskconv.store import unsafe
 
 __all__ = ["LabelboxHead", "LabelboxReader", "Unit"]
@@ -53,44 +50,18 @@ class LabelboxHead(Head):
     named: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-class LabelboxReader(Reader[Unit, LabelboxHead]):
+class LabelboxReader(RecordReader[Unit, LabelboxHead]):
     """Import NDJSON, a JSON array of its records, or the records one behind the other."""
 
     Options = ReadOptions
     options: ReadOptions
 
+    name_the = "name the NDJSON file"
+
     def open(self) -> None:
-        if not self.source.is_file():
-            text = "this is a folder, not a file of records"
-            raise SourceError(text, where=Where(path=str(self.source)), fix="name the NDJSON file")
         self._index: Index | None = None
-        self._lock = threading.Lock()
         self._last: tuple[tuple[Place, ...], Clips] | None = None
-        self.files = MaskFiles(self.source.parent, self.options.mask_dir, self.options.mask_uri, self.access)
-        self.pictures = _pictures(self.options.images) if self.options.images is not None else None
-        self._file = os.open(self.source, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            self.files.open()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        self.files.close()
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def stop(self) -> None:
-        self.files.stop()
-
-    def read(self, place: Place) -> bytes:
-        """A record's bytes; several threads may read at once."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file, place.length, place.offset)
-        with self._lock:
-            os.lseek(self._file, place.offset, os.SEEK_SET)
-            return os.read(self._file, place.length)
+        super().open()
 
     def head(self, note: Note) -> LabelboxHead:
         looked = None if self.checking or self.access.fetch else self.files.must_fetch
@@ -259,13 +230,6 @@ class LabelboxReader(Reader[Unit, LabelboxHead]):
         text = f"{self.pictures.folder} holds no readable picture of this name, so it tells no size"
         note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
         return picture(unit.row), None
-
-
-def _pictures(folder: Path) -> PictureFolder:
-    if not folder.is_dir():
-        text = "the folder of pictures does not exist"
-        raise OptionError(text, where=Where(path=str(folder)), fix="check --from-images", code="option-value")
-    return PictureFolder(folder)
 
 
 def _is(names: list[str]) -> str:
