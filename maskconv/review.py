@@ -10,7 +10,7 @@ from typing import Any
 from maskconv import registry
 from maskconv.against import Comparison, expected
 from maskconv.errors import SourceError, UsageError
-from maskconv.finding import Finding, Report, as_finding
+from maskconv.finding import Finding, Report, Weight, Where, as_finding
 from maskconv.model import AnnotatedImage
 from maskconv.options import Options
 from maskconv.plugin import Access, Reader
@@ -83,6 +83,10 @@ def _look(
                 report.instances += len(image.annotations)
         if progress is not None:
             progress(report.images)
+    if not report.images and not report.failed:
+        text, weight = "there is no image in it that could be checked", Weight.WARNING if sink is None else Weight.ERROR
+        where, fix = Where(path=str(reader.source)), "check that this is the right file or folder"
+        report.add(Finding("source-empty", weight, text, where, fix=fix))
     if sink is not None:
         sink.writer.finish(report.add)
     if wanted is not None:

@@ -622,6 +622,15 @@ def test_near_misses_without_masks_are_warned_of() -> None:
     assert (found["cvat-object-missing"].amount, found["cvat-listed-empty"].amount) == (5, 70)
 
 
+def test_a_set_without_images_is_not_fine() -> None:
+    for sample in ("voc-datumaro-2", "labelbox-oracle/seed_format.ndjson"):
+        found = maskconv.validate(real_data(sample), format="cvat-mask" if "voc" in sample else None)
+        (finding,) = one_of(found, "source-empty")
+        assert (finding.weight, finding.where.path) == (W, str(real_data(sample)))
+    (finding,) = one_of(maskconv.validate(real_data("voc-datumaro-2"), format="cvat-mask", for_="mcv"), "source-empty")
+    assert finding.weight is E
+
+
 # --- a model's classes ------------------------------------------------------------------------------------------------
 
 ONNX = FIXTURES / "yolo-model" / "tiny-seg.onnx"
