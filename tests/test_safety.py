@@ -522,7 +522,9 @@ def test_names_that_no_file_can_have(tmp_path, way, name):
     assert report.images_written == report.instances_written == 1
     if way.startswith("isolated"):
         assert "isolated-item-name" in {f.code for f in report.findings}
-        assert all(len(part.encode()) <= 255 for file in files_of(target) for part in file.split("/"))
+    for file in files_of(target.with_name("out_masks") if way == "labelbox-ndjson" else target):
+        assert all(0 < len(part.encode()) <= 255 and part != "." for part in file.split("/"))
+        assert len(file.encode()) <= 4096 and not file.endswith(("/.png", "/.json"))
 
 
 @pytest.mark.parametrize("way", FILES)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tests.fuzz.parsers import PARSERS
 
-SECONDS, MEGABYTES, BYTES = 2, 300, 1 << 16  # of one input
-ROUND = 8_000  # inputs of one process: atheris itself takes some kilobytes for each, and keeps them
+SECONDS, MEGABYTES = 2, 300  # of one input
+ROUND = 4_000  # inputs of one process: atheris itself takes some kilobytes for each, and keeps them
 
 
 def main() -> int:
@@ -89,7 +89,7 @@ def _fuzz(name: str, args: argparse.Namespace) -> tuple[Seen, str]:
 
 def _round(name: str, runs: int, seconds: int, seed: int, keep: Path, corpus: str) -> tuple[int, str]:
     options = {"runs": runs, "max_total_time": seconds, "timeout": SECONDS, "rss_limit_mb": MEGABYTES, "seed": seed}
-    options |= {"max_len": BYTES, "print_final_stats": 1, "artifact_prefix": f"{keep}/"}
+    options |= {"max_len": PARSERS[name].most, "print_final_stats": 1, "artifact_prefix": f"{keep}/"}
     command = [sys.executable, "-m", "tests.fuzz.guided", name, *(f"-{key}={value}" for key, value in options.items())]
     done = subprocess.run([*command, corpus], capture_output=True, text=True, errors="replace", check=False)
     return done.returncode, done.stdout + done.stderr

@@ -18,9 +18,10 @@ from maskconv.formats.cvat_mask.task import expects
 from maskconv.formats.labelbox_ndjson.datarows import data_rows, item_names
 from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.formats.mask_data import arrays, table
-from maskconv.formats.yolo_seg import datayaml, rows
+from maskconv.formats.yolo_seg import rows
 from maskconv.model import Picture
 from maskconv.store import ZipStore
+from maskconv.yolo import datayaml
 from tests import hostile
 
 __all__ = ["PARSERS", "Parser", "attempt"]
@@ -31,11 +32,13 @@ _MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 @dataclass(frozen=True)
 class Parser:
-    """``read`` takes an input, ``seeds`` are sound ones to begin with, ``mend`` puts right what would hide all else."""
+    """``read`` takes an input, ``seeds`` are sound ones to begin with, ``mend`` puts right what would hide all else,
+    ``most`` is how long fuzzing lets an input become, in bytes."""
 
     read: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
     mend: Callable[[bytes], bytes] = bytes
+    most: int = 1 << 14
 
 
 def attempt(parser: Parser, data: bytes) -> None:
@@ -204,7 +207,7 @@ PARSERS: dict[str, Parser] = {
     "png": Parser(_png, _made(hostile.pngs), _mend_png),
     "picture": Parser(_picture, _made(hostile.pictures)),
     "zip": Parser(_zip, _made(hostile.zips)),
-    "labelmap": Parser(_labelmap, _lines(*hostile.LABELMAPS)),
+    "labelmap": Parser(_labelmap, _lines(*hostile.LABELMAPS), most=1 << 12),
     "ndjson": Parser(_ndjson, _lines(*hostile.NDJSON)),
     "export": Parser(_export, _lines(*hostile.EXPORTS)),
     "tables": Parser(_tables, _lines(*hostile.TABLES)),
