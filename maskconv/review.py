@@ -51,7 +51,7 @@ def check(
             return report
         wanted = None if against is None else Comparison(expected(Path(against)))
         with reading(place, fmt.name, options or {}, report, access) as reader:
-            reader.checking, reader.uploading = True, for_ is None
+            reader.checking, reader.uploading = True, for_ in (None, fmt.name)
             try:
                 _look(reader, report, for_, write or {}, wanted, progress)
             except SourceError as error:

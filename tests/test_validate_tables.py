@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -42,6 +43,7 @@ from maskconv.against import expected
 from maskconv.errors import ConversionError, FormatError, MissingDependencyError, SourceError
 from maskconv.finding import Finding, Report, Weight
 from maskconv.labelmap_make import names_of
+from maskconv.store import open_store
 
 E, D, W, I = Weight.ERROR, Weight.DATA, Weight.WARNING, Weight.INFO  # noqa: E741
 BAD = {E, D}
@@ -285,6 +287,13 @@ def test_for_another_target_what_only_cvat_minds_is_a_warning(tmp_path: Path, ro
     assert report.failed == (told.get(row.code) is E)
 
 
+@pytest.mark.parametrize("row", REFUSED, ids=lambda row: row.cvat)
+def test_for_cvat_itself_it_stays_an_error(tmp_path: Path, row: Row) -> None:
+    """Who asks what CVAT would make of a set for CVAT is about to upload it."""
+    found = maskconv.validate(build(tmp_path / "set.zip", PLAIN | row.files), for_="cvat-mask")
+    assert {f.weight for f in one_of(found, row.code)} == {row.weight}
+
+
 def test_the_same_set_in_a_folder_is_only_packed_wrongly(tmp_path: Path) -> None:
     """What lies too deep or apart in a folder is mended by packing it; what CVAT refuses of the files stays an error."""
     deep = maskconv.validate(build(tmp_path / "deep", PLAIN | _below("a/b/c/d/e")))
@@ -293,29 +302,24 @@ def test_the_same_set_in_a_folder_is_only_packed_wrongly(tmp_path: Path) -> None
     assert {f.code: f.weight for f in wrong} == {"cvat-split-name": E}
 
 
-def test_the_header_of_a_picture_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a byte more of a large picture is read, in a folder or in a zip; where the header is long, the whole is."""
-    from maskconv.store import FolderStore, ZipStore
-
+@pytest.mark.parametrize("container", ["folder", "zip", "deflated zip"])
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_header_of_a_picture_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, container: str, whole: bool
+) -> None:
+    """A picture is read whole only where its header is long, as with a large colour profile."""
     noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
-    exif = io.BytesIO()
-    Image.fromarray(noise).save(exif, "JPEG", icc_profile=b"x" * 100_000)
-    for store in (FolderStore, ZipStore):
-        read = store.read
-        for picture, whole in (("JPEGImages/a.png", False), ("JPEGImages/a.jpg", True)):
-            names: list[str] = []
-            monkeypatch.setattr(
-                store,
-                "read",
-                lambda self, entry, read=read, names=names: (names.append(entry.name), read(self, entry))[1],
-            )
-            data = exif.getvalue() if whole else png(noise) + b"x" * 200_000
-            path = build(
-                tmp_path / f"{store.__name__}{whole}{'.zip' if store is ZipStore else ''}", PLAIN | {picture: data}
-            )
-            assert [f.code for f in maskconv.validate(path)] == []
-            assert (picture in names) is whole
-            monkeypatch.setattr(store, "read", read)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "JPEG", icc_profile=noise.tobytes() * 700)
+    picture, data = ("JPEGImages/a.jpg", file.getvalue()) if whole else (PICTURE, png(noise) + bytes(200_000))
+    path = build(tmp_path / ("set.zip" if container == "zip" else "set"), PLAIN | {picture: data})
+    if container == "deflated zip":
+        path = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", path))
+    store = type(open_store(path))
+    names, read = list[str](), store.read
+    monkeypatch.setattr(store, "read", lambda self, entry: (names.append(entry.name), read(self, entry))[1])
+    assert [f.code for f in maskconv.validate(path)] == []
+    assert (picture in names) is whole
 
 
 def test_a_picture_that_is_none_is_told(tmp_path: Path) -> None:
