@@ -504,6 +504,20 @@ def test_what_passes_in_silence(masks: Path, row: Import) -> None:
     assert finding.where.path == str(path) or finding.where.image
 
 
+def test_masks_and_shapes_are_compared_with_the_picture(masks: Path) -> None:
+    """The SDK compares neither."""
+    pictures = masks / "pictures"
+    pictures.mkdir()
+    Image.new("RGB", (20, 10)).save(pictures / "a.jpg")
+    path = labelbox.write(masks, record(mask=uri()), record(polygon=SQUARE), record(polygon=OUT))
+    with maskconv.open_reader(path, images=pictures) as images:
+        list(images)
+        found = {f.code: f for f in images.report.findings}
+    assert "8 x 6 pixels, the picture has 20 x 10" in found["labelbox-size"].message
+    assert "20.5 pixels out of the picture of 20 x 10" in found["labelbox-outside"].message
+    assert (found["labelbox-size"].where.line, found["labelbox-outside"].where.line) == (1, 3)
+
+
 def test_what_is_fine_is_not_told(masks: Path) -> None:
     """Confidence 0, a box that ends at the border, a schema id as Labelbox has them."""
     box = {"top": 0, "left": 0, "height": 6, "width": 8}

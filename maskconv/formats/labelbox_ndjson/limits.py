@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
+
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.model import AnnotatedImage, Box, Polygon, Shape
+from maskconv.model import AnnotatedImage, Box, Shape
 
 __all__ = ["MAX_MASKS", "key_error", "limits", "many_masks", "outside"]
 
@@ -48,10 +50,11 @@ def many_masks(count: int, where: Where, note: Note) -> None:
 def outside(shape: Shape, size: tuple[int, int]) -> str:
     """By how much a shape's points lie out of a picture of (width, height) pixels, in words; empty where they do not."""
     if isinstance(shape, Box):
-        points = [(shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)]
+        low, high = (shape.x, shape.y), (shape.x + shape.width, shape.y + shape.height)
     elif isinstance(shape, tuple):
-        points = [point for part in shape if isinstance(part, Polygon) for point in part.exterior.tolist()]
+        points = np.concatenate([part.exterior for part in shape])
+        low, high = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     else:
         return ""
-    far = max(max(-value, value - side) for point in points for value, side in zip(point, size, strict=True))
+    far = max(-low[0], -low[1], high[0] - size[0], high[1] - size[1])
     return f"{far:,.1f} pixels out of the picture of {size[0]} x {size[1]}" if far > _BORDER else ""
