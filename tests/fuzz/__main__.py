@@ -18,7 +18,6 @@ from pathlib import Path
 from tests.fuzz.parsers import PARSERS
 
 SECONDS, MEGABYTES = 2, 300  # of one input
-ROUND = 4_000  # inputs of one process: atheris itself takes some kilobytes for each, and keeps them
 
 
 def main() -> int:
@@ -39,16 +38,16 @@ def main() -> int:
 
 @dataclass
 class Seen:
-    """What became of a parser's inputs: how many, the slowest in whole seconds, the most megabytes of a process."""
+    """What became of a parser's inputs: how many, the slowest in seconds (whole ones, where atheris tells), the most megabytes of a process."""
 
     runs: int = 0
-    slowest: int = 0
+    slowest: float = 0
     memory: int = 0
 
     def add(self, output: str) -> None:
-        self.runs += _number(output, "number_of_executed_units")
+        self.runs += int(_number(output, "number_of_executed_units"))
         self.slowest = max(self.slowest, _number(output, "slowest_unit_time_sec"))
-        self.memory = max(self.memory, _number(output, "peak_rss_mb"))
+        self.memory = max(self.memory, int(_number(output, "peak_rss_mb")))
 
 
 def _arguments() -> argparse.Namespace:
@@ -62,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--keep", type=Path, default=Path(tempfile.gettempdir(), "maskconv-fuzz"), help="for what fails"
     )
+    parser.add_argument("--blind", action="store_true", help="without atheris: not guided by coverage, and faster")
     return parser.parse_args()
 
 
@@ -73,31 +73,39 @@ def _fuzz(name: str, args: argparse.Namespace) -> tuple[Seen, str]:
     with tempfile.TemporaryDirectory() as corpus:
         for place, data in enumerate(PARSERS[name].seeds()):
             Path(corpus, f"seed-{place}").write_bytes(data)
-        while (left := ROUND if args.runs < 0 else args.runs - seen.runs) > 0:
+        while (left := PARSERS[name].round if args.runs < 0 else args.runs - seen.runs) > 0:
             seconds = end - time.monotonic() if args.seconds else 10**6
             if seconds <= 0:
                 break
-            status, output = _round(
-                name, min(left, ROUND), max(1, int(seconds)), args.seed and args.seed + number, keep, corpus
-            )
+            most = left if args.blind else min(left, PARSERS[name].round)
+            seed = args.seed + number if args.blind or args.seed else 0
+            status, output = _round(name, most, max(1, int(seconds)), seed, keep, corpus, blind=args.blind)
             seen.add(output)
             number += 1
+            status = status or (not _number(output, "number_of_executed_units"))
             if status:
                 return seen, output or f"exit status {status}"
     return seen, ""
 
 
-def _round(name: str, runs: int, seconds: int, seed: int, keep: Path, corpus: str) -> tuple[int, str]:
+def _round(name: str, runs: int, seconds: int, seed: int, keep: Path, corpus: str, *, blind: bool) -> tuple[int, str]:
+    if blind:
+        command = [sys.executable, "-m", "tests.fuzz.blind", name, str(runs), str(seconds), str(seed), str(keep)]
+        return _output(command)
     options = {"runs": runs, "max_total_time": seconds, "timeout": SECONDS, "rss_limit_mb": MEGABYTES, "seed": seed}
     options |= {"max_len": PARSERS[name].most, "print_final_stats": 1, "artifact_prefix": f"{keep}/"}
     command = [sys.executable, "-m", "tests.fuzz.guided", name, *(f"-{key}={value}" for key, value in options.items())]
-    done = subprocess.run([*command, corpus], capture_output=True, text=True, errors="replace", check=False)
+    return _output([*command, corpus])
+
+
+def _output(command: list[str]) -> tuple[int, str]:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def _number(output: str, key: str) -> int:
-    found = re.search(rf"stat::{key}:\s*(\d+)", output)
-    return int(found[1]) if found else 0
+def _number(output: str, key: str) -> float:
+    found = re.search(rf"stat::{key}:\s*([\d.]+)", output)
+    return float(found[1]) if found else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,19 @@
-"""Mutations without guidance: what bytes suffer, and what syntax does."""
+"""Mutations without guidance: what bytes suffer, and what syntax does.
+
+`python -m tests.fuzz.blind PARSER RUNS SECONDS SEED FOLDER` reads some in this process; what fails is kept in the folder.
+"""
 
 from __future__ import annotations
 
 import random
+import resource
+import signal
+import sys
+import time
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
 
 __all__ = ["mutants", "mutated"]
 
@@ -42,3 +52,44 @@ def mutants(seeds: list[bytes], count: int, seed: int = 0) -> Iterator[bytes]:
     rng = random.Random(seed)
     for _ in range(count):
         yield mutated(rng.choice(seeds), rng)
+
+
+class HangError(BaseException):
+    """An input took too long."""
+
+
+def _hang(*_: Any) -> None:
+    raise HangError
+
+
+def main(name: str, runs: int, seconds: float, seed: int, keep: Path) -> None:
+    """Read so many inputs, or for so long, and say how it went in libFuzzer's words. Raises what an input raises."""
+    from tests.fuzz.__main__ import MEGABYTES, SECONDS
+    from tests.fuzz.parsers import PARSERS, attempt
+
+    parser, rng, end, slowest = PARSERS[name], random.Random(seed), time.monotonic() + seconds, 0.0
+    seeds = parser.seeds()
+    signal.signal(signal.SIGALRM, _hang)
+    for number in count():
+        if number == runs or time.monotonic() > end:
+            break
+        data = parser.mend(mutated(rng.choice(seeds), rng))[: parser.most]
+        begin = time.monotonic()
+        try:
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            attempt(parser, data)
+        except BaseException:
+            Path(keep, f"blind-{seed}-{number}").write_bytes(data)
+            raise
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        slowest = max(slowest, time.monotonic() - begin)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    print(f"stat::number_of_executed_units: {number}", f"stat::slowest_unit_time_sec: {slowest:.2f}", sep="\n")
+    print(f"stat::peak_rss_mb: {memory}", flush=True)
+    if memory > MEGABYTES:
+        raise MemoryError(f"{memory} MB")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))

@@ -32,13 +32,17 @@ _MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 @dataclass(frozen=True)
 class Parser:
-    """``read`` takes an input, ``seeds`` are sound ones to begin with, ``mend`` puts right what would hide all else,
-    ``most`` is how long fuzzing lets an input become, in bytes."""
+    """``read`` takes an input, ``seeds`` are sound ones to begin with, ``mend`` puts right what would hide all else.
+
+    ``most`` is how long fuzzing lets an input become, in bytes; ``round`` is how many inputs one process reads under
+    atheris, which keeps some kilobytes for each.
+    """
 
     read: Callable[[bytes], None]
     seeds: Callable[[], list[bytes]]
     mend: Callable[[bytes], bytes] = bytes
     most: int = 1 << 14
+    round: int = 1 << 17
 
 
 def attempt(parser: Parser, data: bytes) -> None:
@@ -208,9 +212,9 @@ PARSERS: dict[str, Parser] = {
     "picture": Parser(_picture, _made(hostile.pictures)),
     "zip": Parser(_zip, _made(hostile.zips)),
     "labelmap": Parser(_labelmap, _lines(*hostile.LABELMAPS), most=1 << 12),
-    "ndjson": Parser(_ndjson, _lines(*hostile.NDJSON)),
-    "export": Parser(_export, _lines(*hostile.EXPORTS)),
-    "tables": Parser(_tables, _lines(*hostile.TABLES)),
+    "ndjson": Parser(_ndjson, _lines(*hostile.NDJSON), round=4_000),
+    "export": Parser(_export, _lines(*hostile.EXPORTS), round=4_000),
+    "tables": Parser(_tables, _lines(*hostile.TABLES), round=16_000),
     "yolo-rows": Parser(_yolo_rows, _lines(*hostile.ROWS)),
     "data-yaml": Parser(_data_yaml, _lines(*hostile.YAMLS)),
     "native": Parser(_native, _lines(*hostile.NATIVE)),

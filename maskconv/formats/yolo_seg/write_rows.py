@@ -123,7 +123,8 @@ def _own_ring(shape: Shape, size: tuple[int, int], options: WriteOptions) -> Int
     if polygon is None or (options.max_points is not None and len(polygon.exterior) > options.max_points):
         return None
     ring = polygon.exterior
-    at = np.trunc(np.round(ring, 6)) if polygon.rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
+    with np.errstate(over="ignore"):  # what overflows is outside
+        at = np.trunc(np.round(ring, 6)) if polygon.rule is PixelRule.CENTRE_TRUNC else np.floor(ring + 0.25)
     return at.astype(np.int32) if (at >= 0).all() and (at < size).all() else None
 
 
