@@ -40,7 +40,7 @@ def parse(data: bytes, note: Note, *, path: str = "", member: str = "") -> Label
     if len(lines) > MAX_LINES:
         log("too-large", f"the file has {len(lines):,} lines, more than {MAX_LINES:,}; they are not read")
         return None
-    reader = Lines(log, {line.strip().partition(":")[0] for line in lines})
+    reader = Lines(log, lines)
     for number, line in enumerate(lines, 1):
         reader.read(number, line)
     return reader.finish()

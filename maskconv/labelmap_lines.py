@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from maskconv.labelmap_check import (
     Color,
@@ -90,14 +91,19 @@ def _whole(texts: Sequence[str]) -> Color | None:
 class Lines:
     """Reads a label map line by line, noting what is wrong with each."""
 
-    def __init__(self, log: Log, names: set[str]) -> None:
+    def __init__(self, log: Log, lines: Sequence[str]) -> None:
         self.log = log
-        self.names = names  # of all lines, as CVAT reads them
+        self._lines = lines
         self.entries: list[Entry] = []
         self.usable = True
         self.comments: list[int] = []  # lines with a comment behind the label
         self.indexed = False  # comments name indices: the map is for grayscale masks
         self.shift = (0, 0)  # the last disagreement between comment and place, and its line
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all lines, as CVAT reads them."""
+        return frozenset(line.strip().partition(":")[0] for line in self._lines)
 
     def read(self, number: int, line: str) -> None:
         found = _PLAIN.fullmatch(line)
