@@ -91,6 +91,7 @@ FOUND = {
     "a box without its sides": ("colors", b'{"1": {"label": "a", "box": {"x": 1}}}'),
     "elements in one another": ("xml", b"<annotations>" + b"<a>" * 100_000),
     "more frames than memory": ("xml", b"<annotations><meta><task><size>999999999</size></task></meta></annotations>"),
+    "names, each compared with all before": ("data-yaml", b"".join(b"a%d\n" % number for number in range(60_000))),
     "rows that many patterns fit": ("zip", hostile.zip_bytes({"labels/a.txt": b"0 " + b"11 " * 600 + b"x"})),
 }
 

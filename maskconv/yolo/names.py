@@ -72,11 +72,12 @@ def lines(data: bytes, where: Where) -> dict[int, Label]:
 
 
 def _numbered(names: list[str], where: Where) -> dict[int, Label]:
+    first: dict[str, int] = {}
     for number, name in enumerate(names):
         if not name:
             text = f"class {number} has no name"
             raise SourceError(text, where=where.at(line=number + 1), code="yolo-names", fix="write one")
-        if name in names[:number]:
-            text = f"classes {names.index(name)} and {number} are both called {name!r}"
+        if first.setdefault(name, number) != number:
+            text = f"classes {first[name]} and {number} are both called {name!r}"
             raise SourceError(text, where=where.at(line=number + 1), code="yolo-names", fix="rename one of them")
     return {number: Label(name=name) for number, name in enumerate(names)}

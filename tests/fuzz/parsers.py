@@ -21,7 +21,7 @@ from maskconv.formats.mask_data import arrays, table
 from maskconv.formats.yolo_seg import rows
 from maskconv.model import Picture
 from maskconv.store import ZipStore
-from maskconv.yolo import datayaml
+from maskconv.yolo import datayaml, names
 from tests import hostile
 
 __all__ = ["PARSERS", "Parser", "attempt"]
@@ -150,6 +150,11 @@ def _yolo_rows(data: bytes) -> None:
 
 
 def _data_yaml(data: bytes) -> None:
+    """Also as a list of names, which the same options take."""
+    try:
+        names.lines(data, HERE)
+    except MaskconvError as error:
+        assert str(error)
     datayaml.parse(data, HERE, _quiet)
 
 
