@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import runs
+from maskconv._fill import SHEET, batches
 from maskconv._opencv import opencv
 from maskconv._ring_join import Contours, added, bridges, keyholes, longest
 from maskconv._ring_walk import Pieces, compressed, simplified, walk
@@ -25,7 +26,6 @@ __all__ = ["Crop", "Ring", "one_ring", "rings"]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Bitmap = NDArray[np.uint8]
-SHEET = 1 << 24  # pixels of crops that are painted together, at most (but for a single one)
 
 
 class Crop(NamedTuple):
@@ -164,7 +164,7 @@ def _crops(masks: Sequence[Mask]) -> Iterator[list[Crop]]:
     lengths = np.concatenate([mask.lengths for mask in masks])
     boxes = _boxes(rows, columns, lengths, counts)
     first = np.cumsum(counts) - counts
-    for batch in _batches((boxes[:, 2] * boxes[:, 3]).tolist()):
+    for batch in batches((boxes[:, 2] * boxes[:, 3]).tolist(), SHEET):
         own = slice(first[batch.start], first[batch.stop - 1] + counts[batch.stop - 1])
         yield _painted(rows[own], columns[own], lengths[own], counts[batch], boxes[batch])
 
@@ -179,17 +179,6 @@ def _boxes(rows: Ints, columns: Ints, lengths: Ints, counts: Longs) -> Longs:
         left, right = np.minimum.reduceat(columns, first), np.maximum.reduceat(columns + lengths, first)
         boxes[some] = np.stack([left, rows[first], right - left, rows[last - 1] - rows[first] + 1], axis=1)
     return boxes
-
-
-def _batches(sizes: Sequence[int]) -> Iterator[slice]:
-    """Neighbours that are not too many pixels together; one that is too large is alone."""
-    start = pixels = 0
-    for i, size in enumerate(sizes):
-        if i > start and pixels + size > SHEET:
-            yield slice(start, i)
-            start, pixels = i, 0
-        pixels += size
-    yield slice(start, len(sizes))
 
 
 def _painted(rows: Ints, columns: Ints, lengths: Ints, counts: Longs, boxes: Longs) -> list[Crop]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import runs
+from maskconv._fill import ring_masks
 from maskconv._opencv import opencv
 from maskconv._ring import Ring, one_ring, rings
 from maskconv._ring_parts import fill_holes, split_parts
@@ -33,6 +34,7 @@ __all__ = [
     "polygon_mask",
     "rings",
     "shape_mask",
+    "shape_masks",
     "split_parts",
     "trace",
 ]
@@ -44,8 +46,6 @@ Bitmap = NDArray[np.uint8]
 FAR = 2.0**40  # coordinates beyond are moved here: whole numbers stay exact in float64 with room for products
 NEAR = 2**20  # fillPoly walks every row down to the image, so edges end at most this far outside
 AT_ONCE = 2**18  # crossings that are computed together, at most
-_NONE = np.empty(0, np.int32)
-_NONE.flags.writeable = False
 
 
 # --- polygon -> mask --------------------------------------------------------------------------------------------------
@@ -60,10 +60,9 @@ def polygon_mask(polygons: Sequence[Polygon], width: int, height: int) -> Mask:
     image's, `MissingDependencyError` where OpenCV is needed and cannot be loaded.
     """
     _check_size(width, height)
-    if len(polygons) == 1 and polygons[0].rule is not PixelRule.EDGE and not polygons[0].holes:
-        ring, rule = polygons[0].exterior, polygons[0].rule
-        if ring.min() >= -NEAR and ring.max() <= NEAR and (width + 1) * height <= MAX_PIXELS:
-            return _ring_mask(_quantised(ring, rule).astype(np.int32), width, height)
+    ring = _one_ring(polygons)
+    if ring is not None and (found := _ring_masks([ring], width, height)):
+        return found[0]
     left, top, right, bottom = _window(
         [ring for part in polygons for ring in (part.exterior, *part.holes)], (0, 0, width, height)
     )
@@ -108,6 +107,18 @@ def shape_mask(shape: Shape, width: int, height: int) -> Mask:
     return shape
 
 
+def shape_masks(shapes: Sequence[Shape], width: int, height: int) -> list[Mask]:
+    """`shape_mask` of each of an image's shapes, in their order: together, as that is faster."""
+    _check_size(width, height)
+    rings = [_one_ring(shape) for shape in shapes]
+    found = _ring_masks([ring for ring in rings if ring is not None], width, height)
+    made = iter(found)
+    return [
+        next(made) if found and ring is not None else shape_mask(shape, width, height)
+        for shape, ring in zip(shapes, rings, strict=True)
+    ]
+
+
 def _check_size(width: int, height: int) -> None:
     if width < 1 or height < 1 or width * height > MAX_PIXELS:
         raise DataError(f"{width} x {height} pixels is no size of an image (1 to {MAX_PIXELS} pixels)")
@@ -137,24 +148,27 @@ def _mask_at(bitmap: NDArray[Any], left: int, top: int, width: int, height: int)
 # --- the centre rules -------------------------------------------------------------------------------------------------
 
 
-def _ring_mask(ring: NDArray[np.int32], width: int, height: int) -> Mask:
-    """The pixels of one ring of pixel indices: what nearly every polygon is, without the detours of several."""
-    cv2 = opencv()
-    x, y, w, h = cv2.boundingRect(ring)
-    left, top = max(x, 0), max(y, 0)
-    columns, rows = min(x + w, width) - left, min(y + h, height) - top
-    if columns < 1 or rows < 1:
-        return Mask.unchecked(width=width, height=height, starts=_NONE, lengths=_NONE)
-    # one zero before each row and one at the end: no run crosses a row, edges alternate between start and end
-    flat = np.zeros(rows * (columns + 1) + 1, np.uint8)
-    canvas = flat[:-1].reshape(rows, columns + 1)[:, 1:]
-    cv2.fillPoly(canvas, [ring], 1, offset=(-left, -top))
-    edges = (flat[1:] != flat[:-1]).nonzero()[0].astype(np.int32)
-    starts = edges[::2]
-    lengths = edges[1::2] - starts
-    starts = starts + starts // (columns + 1) * (width - columns - 1) + (top * width + left)
-    starts.flags.writeable = lengths.flags.writeable = False
-    return Mask.unchecked(width=width, height=height, starts=starts, lengths=lengths)
+def _one_ring(shape: Shape | Sequence[Polygon]) -> Polygon | None:
+    """The polygon of one ring under a centre rule, as nearly every shape is, that is not a mask."""
+    if isinstance(shape, Sequence) and len(shape) == 1 and not shape[0].holes and shape[0].rule is not PixelRule.EDGE:
+        return shape[0]
+    return None
+
+
+def _ring_masks(polygons: Sequence[Polygon], width: int, height: int) -> list[Mask]:
+    """The pixels of polygons of one ring, without the detours of several; none where coordinates or sizes are too large."""
+    if not polygons or (width + 1) * height > MAX_PIXELS:
+        return []
+    points = np.concatenate([polygon.exterior for polygon in polygons])
+    if points.min() < -NEAR or points.max() > NEAR:
+        return []
+    counts = [len(polygon.exterior) for polygon in polygons]
+    rules = {polygon.rule for polygon in polygons}
+    if len(rules) == 1:
+        points = _quantised(points, rules.pop())
+    else:
+        points = np.concatenate([_quantised(polygon.exterior, polygon.rule) for polygon in polygons])
+    return list(ring_masks(points.astype(np.int32), counts, width, height))
 
 
 def _paint_centre(canvas: Bitmap, left: int, top: int, part: Polygon) -> None:

@@ -24,7 +24,7 @@ from pycocotools import mask as coco
 
 from maskconv import geometry
 from maskconv.errors import DataError, MissingDependencyError
-from maskconv.geometry import box_mask, hole_count, part_count, polygon_mask, shape_mask, trace
+from maskconv.geometry import box_mask, hole_count, part_count, polygon_mask, shape_mask, shape_masks, trace
 from maskconv.model import Annotation, Box, Mask, PixelRule, Polygon
 
 REAL = Path(os.environ.get("MASKCONV_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -53,6 +53,24 @@ def by_coco(ring, width, height):
 def pixels(rings, rule, width, height):
     polygon = Polygon(exterior=rings[0], holes=tuple(rings[1:]), rule=rule)
     return polygon_mask([polygon], width, height).to_array()
+
+
+def test_many_shapes_are_painted_as_each_alone(monkeypatch):
+    rng = np.random.default_rng(7)
+    rings = [rng.uniform(-20, 60, (count, 2)) for count in (3, 4, 9, 3, 30, 5)] + [np.full((3, 2), 7.0)]
+    shapes = [(Polygon(exterior=ring, rule=CENTRE[i % 2]),) for i, ring in enumerate(rings)]
+    shapes.insert(2, (Polygon(exterior=rings[0] + 900, rule=PixelRule.CENTRE_NEAR),))
+    shapes.insert(4, (Polygon(exterior=rings[1], rule=PixelRule.EDGE),))
+    shapes.insert(5, Mask.from_array(rng.random((31, 43)) < 0.5))
+    shapes.insert(6, Box(x=3, y=4, width=9, height=5))
+    shapes.append((shapes[0][0], shapes[1][0]))
+    wanted = [shape_mask(shape, 43, 31) for shape in shapes]
+    for sheet in (1, 2000, 1 << 24):
+        monkeypatch.setattr("maskconv._fill.SHEET", sheet)
+        assert shape_masks(shapes, 43, 31) == wanted
+    far = [*shapes, (Polygon(exterior=rings[0] * 1e9, rule=PixelRule.CENTRE_TRUNC),)]
+    assert shape_masks(far, 43, 31) == [*wanted, shape_mask(far[-1], 43, 31)]
+    assert shape_masks([], 43, 31) == []
 
 
 @st.composite

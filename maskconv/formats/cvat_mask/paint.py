@@ -57,13 +57,13 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Painted:
     """All annotations as runs, with instance numbers; those of one group are one instance."""
     painted, groups = Painted(*_size(image)), dict[int, int]()
-    for annotation in map(image.annotations.__getitem__, z_order(image.annotations)):
+    annotations = [image.annotations[place] for place in z_order(image.annotations)]
+    for annotation, mask in zip(annotations, _masks(annotations, painted), strict=True):
         if annotation.label not in known:
             text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
             fix = "add it there, or rename it in the source"
             note(Finding("label-unknown", Weight.ERROR, text, unit="instances", fix=fix))
             continue
-        mask = annotation.shape if isinstance(annotation.shape, Mask) else _drawn(annotation, painted)
         if not len(mask.starts):
             text = f"an instance of {annotation.label!r} has no pixels in the image and is left out"
             note(Finding("instance-empty", Weight.DATA, text, unit="instances"))
@@ -80,10 +80,13 @@ def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Pai
     return painted
 
 
-def _drawn(annotation: Annotation, painted: Painted) -> Mask:
-    from maskconv.geometry import shape_mask
+def _masks(annotations: Sequence[Annotation], painted: Painted) -> Sequence[Mask]:
+    found = [annotation.shape for annotation in annotations if isinstance(annotation.shape, Mask)]
+    if len(found) == len(annotations):
+        return found
+    from maskconv.geometry import shape_masks
 
-    return shape_mask(annotation.shape, painted.width, painted.height)
+    return shape_masks([annotation.shape for annotation in annotations], painted.width, painted.height)
 
 
 def _paint(painted: Painted, members: Sequence[int]) -> tuple[RunMap, NDArray[np.int64]]:
@@ -142,7 +145,11 @@ def _hidden(painted: Painted, visible: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _areas(painted: Painted) -> NDArray[np.int64]:
-    return np.array([int(lengths.sum()) for _, lengths in painted.shapes], np.int64)
+    if not painted.shapes:
+        return np.zeros(0, np.int64)
+    lengths = np.concatenate([lengths for _, lengths in painted.shapes])
+    ends = np.cumsum([len(lengths) for _, lengths in painted.shapes])
+    return np.add.reduceat(lengths, np.concatenate(([0], ends[:-1])), dtype=np.int64)
 
 
 def _note_hidden(painted: Painted, visible: NDArray[np.int64], hidden: NDArray[np.int64], note: Note) -> None:
