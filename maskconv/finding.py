@@ -50,7 +50,10 @@ class Where:
     def at(self, **facts: Any) -> Where:
         """The same place with missing parts filled in; what is there stays."""
         known = {name: value for name, value in facts.items() if getattr(self, name) in ("", None)}
-        return replace(self, **known) if known else self
+        if not known:
+            return self
+        own = {"path": self.path, "member": self.member, "line": self.line, "image": self.image}
+        return Where(**{**own, "annotation": self.annotation, **known})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,10 @@ class Finding:
 
     def at(self, **facts: Any) -> Finding:
         """The same Finding with missing parts of its place filled in; what is there stays."""
-        return replace(self, where=self.where.at(**facts))
+        where = self.where.at(**facts)
+        if where is self.where:
+            return self
+        return Finding(self.code, self.weight, self.message, where, self.amount, self.unit, self.fix)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; empty parts are left out."""

@@ -55,7 +55,10 @@ class Encoder:
         except DataError as error:
             note(as_finding(error).at(image=image.name))
             return None
-        reshaped = sum(shape_feature(annotation) not in keeps for annotation in image.annotations)
+        reshaped = sum(
+            (shape := shape_feature(annotation)) not in keeps and shape not in self.writer.spares(annotation)
+            for annotation in image.annotations
+        )
         return piece._replace(changed=min(piece.instances, piece.changed + reshaped)) if piece and reshaped else piece
 
     def _known(self, image: AnnotatedImage, note: Note) -> AnnotatedImage:

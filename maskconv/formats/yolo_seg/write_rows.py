@@ -47,6 +47,7 @@ class _Item:
     rings: list[Ring] = field(default_factory=list)
     points: list[Ints] = field(default_factory=list)
     exact: bool = True
+    cut: bool = False
 
 
 def written(
@@ -62,7 +63,7 @@ def written(
     longest = max((len(points) for item in items for points in item.points), default=0)
     _note_losses(items, size, longest, note)
     lines = _lines(items, size, options, note)
-    return Written(b"".join(lines), len(items), sum(not item.exact for item in items))
+    return Written(b"".join(lines), len(items), sum(item.cut or not item.exact for item in items))
 
 
 # --- annotations -> items -----------------------------------------------------------------------------------------------
@@ -83,8 +84,8 @@ def _items(
             item.points.append(own)
             yield item
         else:
-            item.mask = shape_mask(annotation.shape, *size)
-            if _is_centred(annotation.shape):
+            item.mask, item.cut = shape_mask(annotation.shape, *size), centre_ring(annotation.shape) is not None
+            if item.cut:
                 text = "a polygon that leaves the picture was cut off there"
                 note(loss(Feature.POLYGONS, 1, Where(annotation=number), message=text))
             if len(item.mask.starts):
@@ -111,10 +112,6 @@ def centre_ring(shape: Shape) -> Polygon | None:
     if isinstance(shape, tuple) and len(shape) == 1 and not shape[0].holes and shape[0].rule is not PixelRule.EDGE:
         return shape[0]
     return None
-
-
-def _is_centred(shape: Shape) -> bool:
-    return centre_ring(shape) is not None
 
 
 def _own_ring(shape: Shape, size: tuple[int, int], options: WriteOptions) -> Ints | None:
