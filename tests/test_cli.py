@@ -114,7 +114,7 @@ def test_info_has_no_target_options():
     assert cli.take_options(["info", "a", "--to-x", "1"])[0] == ["info", "a", "--to-x", "1"]
 
 
-def test_target_options_of_a_check_need_a_target(here):
+def test_target_options_of_a_check_need_a_target(here, run):
     status, _, err = run("validate", "a.mcv", "--to-png", "rgb")
     assert status == 2
     assert "--to-X are options of a target: say which, --for FORMAT" in err
