@@ -23,7 +23,7 @@ from maskconv.finding import Finding, Weight
 from maskconv.formats.yolo_seg import rows_out, write_view
 from maskconv.formats.yolo_seg.rows_out import decimals, rows, shares
 from maskconv.formats.yolo_seg.splits import label_path
-from maskconv.geometry import polygon_mask, shape_mask
+from maskconv.geometry import polygon_mask, rings, shape_mask
 from maskconv.model import AnnotatedImage, Annotation, Box, Label, LabelMap, Mask, Picture, PixelRule, Polygon
 
 LABELS = LabelMap(labels=(Label(name="background"), Label(name="car"), Label(name="tree")))
@@ -648,3 +648,21 @@ def test_class_counts(tmp_path: Path) -> None:
     )
     wanted = Counter(a.label for each in some for a in each.annotations)
     assert found == {"0": wanted["car"], "1": wanted["tree"]}
+
+
+@pytest.mark.parametrize("size", [(97, 61), (640, 480), (1921, 1083), (40_001, 300)])
+def test_ious_known_without_drawing_are_those_of_drawing(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(5)
+    masks = []
+    for _ in range(40):
+        pixels = cv2.resize(rng.random((15, 21), np.float32), (70, 50), interpolation=cv2.INTER_CUBIC) > 0.6
+        canvas = np.zeros((size[1], size[0]), np.bool_)
+        x, y = rng.integers(0, size[0] - 70), rng.integers(0, size[1] - 50)
+        canvas[y : y + 50, x : x + 70] = pixels
+        masks.append(Mask.from_array(canvas))
+    made = [ring for ring in rings(masks) if ring is not None]
+    for longest in (300, 999, 1000, 1500):
+        shown = [write_view.Shown([ring.points], ring.crop, ring.area) for ring in made]
+        known = [each._replace(iou=ring.iou) for each, ring in zip(shown, made, strict=True)]
+        assert write_view.seen_ious(known, size, longest) == write_view.seen_ious(shown, size, longest)
+    assert any(ring.parts > 1 for ring in made)

@@ -164,7 +164,8 @@ def _shown(item: _Item) -> Shown:
     if item.filled or len(item.rings) > 1:
         bitmap, x, y = item.mask.crop()
         return Shown(item.points, Crop(bitmap.view(np.uint8), x, y), item.mask.area)
-    return Shown(item.points, item.rings[0].crop, item.rings[0].area)
+    ring = item.rings[0]
+    return Shown(item.points, ring.crop, ring.area, None if ring.simplified else ring.iou)
 
 
 def _long(ring: Ring, where: Where) -> Finding:

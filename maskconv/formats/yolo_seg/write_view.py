@@ -28,11 +28,16 @@ POINTS = 1000  # what a row is resampled to, where no row of the image has more
 
 
 class Shown(NamedTuple):
-    """An instance: the rings of its rows, its mask's pixels and their number. The rings do not leave the crop."""
+    """An instance: the rings of its rows, its mask's pixels and their number. The rings do not leave the crop.
+
+    ``iou``: what its one ring has where every point that the trainer puts between lies on the ring; all steps of that are
+    straight or diagonal.
+    """
 
     rings: Sequence[Ints]
     crop: Crop
     area: int
+    iou: float | None = None
 
 
 class _Spread(NamedTuple):
@@ -47,18 +52,37 @@ def resampled(rows: Sequence[Floats], longest: int) -> Floats:
 
     They have all the same number of points then, 1000 or more: float32 (rows, points, 2).
     """
-    count = POINTS if longest <= POINTS else longest + 1
-    spreads = [_usual(len(row)) if count == POINTS else _spread(len(row), count) for row in rows]
-    ends = np.cumsum([len(row) for row in rows])
-    starts = ends - [len(row) for row in rows]
-    points = np.concatenate(rows).astype(np.float64)
+    counts = [len(row) for row in rows]
+    spread = _spreads(counts, longest)
+    return _between(np.concatenate(rows), counts, spread).reshape(len(rows), -1, 2)
+
+
+def _between(points: Floats, counts: Sequence[int], spread: _Spread) -> Floats:
+    """Those places on closed rows that lie behind one another, in single precision."""
+    values = points.astype(np.float64)
+    steps = _steps(values, counts)
+    found: Floats = (steps.take(spread.behind, axis=0) * spread.share + values.take(spread.behind, axis=0)).astype(
+        np.float32
+    )
+    return found
+
+
+def _steps(points: NDArray[Any], counts: Sequence[int]) -> NDArray[Any]:
+    """From each point to the next one of its closed row."""
+    ends = np.cumsum(counts)
     steps = np.empty_like(points)
     np.subtract(points[1:], points[:-1], out=steps[:-1])
-    steps[ends - 1] = points[starts] - points[ends - 1]
-    behind = np.concatenate([spread.behind + start for spread, start in zip(spreads, starts, strict=True)])
-    share = np.concatenate([spread.share for spread in spreads])
-    found: Floats = (steps.take(behind, axis=0) * share + points.take(behind, axis=0)).astype(np.float32)
-    return found.reshape(len(rows), count, 2)
+    steps[ends - 1] = points[ends - counts] - points[ends - 1]
+    return steps
+
+
+def _spreads(counts: Sequence[int], longest: int) -> _Spread:
+    """The places on rows of so many points, behind one another, where the image's longest row has ``longest`` points."""
+    count = POINTS if longest <= POINTS else longest + 1
+    spreads = [_usual(points) if count == POINTS else _spread(points, count) for points in counts]
+    starts = np.cumsum(counts) - counts
+    behind = np.concatenate([spread.behind for spread in spreads]) + starts.repeat(count)
+    return _Spread(behind, np.concatenate([spread.share for spread in spreads]))
 
 
 @lru_cache(POINTS)  # ten bytes for each of its points
@@ -87,8 +111,40 @@ def seen_ious(shown: Sequence[Shown], size: tuple[int, int], longest: int) -> li
 
     ``size`` is that of the picture, in pixels; ``longest`` the number of points of its longest row.
     """
-    seen = _seen([ring for each in shown for ring in each.rings], size, longest)
-    return [_iou(list(islice(seen, len(each.rings))), each) for each in shown]
+    known = [each for each in shown if each.iou is not None]
+    strays = iter(_straying([each.rings[0] for each in known], size, longest))
+    ious = [None if each.iou is not None and next(strays) else each.iou for each in shown]
+    drawn = [each for each, iou in zip(shown, ious, strict=True) if iou is None]
+    seen = _seen([ring for each in drawn for ring in each.rings], size, longest)
+    made = iter([_iou(list(islice(seen, len(each.rings))), each) for each in drawn])
+    return [next(made) if iou is None else iou for iou in ious]
+
+
+def _straying(rings: Sequence[Ints], size: tuple[int, int], longest: int) -> list[bool]:
+    """Of each ring of straight and diagonal steps whether a point that the trainer puts between lies beside it.
+
+    On straight steps none does, so only the diagonal ones are looked at.
+    """
+    found: list[bool] = []
+    for i in range(0, len(rings), AT_ONCE):
+        some = rings[i : i + AT_ONCE]
+        counts = [len(ring) for ring in some]
+        points, spread = np.concatenate(some), _spreads(counts, longest)
+        ways = np.sign(_steps(points, counts))
+        places = (ways[:, 0] & ways[:, 1] & 1).astype(np.bool_).take(spread.behind).nonzero()[0]
+        inner = _Spread(spread.behind.take(places), spread.share.take(places, axis=0))
+        seen = _pixels(_between(shares(points, *size), counts, inner), size)
+        off = (seen - points.take(inner.behind, axis=0)) * ways.take(inner.behind, axis=0)
+        beside = places[off[:, 0] != off[:, 1]] // (len(spread.behind) // len(some))
+        strays = set(beside.tolist())
+        found += [number in strays for number in range(len(some))]
+    return found
+
+
+def _pixels(values: Floats, size: tuple[int, int]) -> Ints:
+    """The pixel indices that the trainer makes of coordinates."""
+    found: Ints = (values * np.array(size, np.float32)).astype(np.int32)
+    return found
 
 
 def _seen(rings: Sequence[Ints], size: tuple[int, int], longest: int) -> Iterator[Ints]:
@@ -97,7 +153,7 @@ def _seen(rings: Sequence[Ints], size: tuple[int, int], longest: int) -> Iterato
         some = rings[i : i + AT_ONCE]
         values = shares(np.concatenate(some), *size)
         rows = np.split(values, np.cumsum([len(ring) for ring in some[:-1]]))
-        yield from (resampled(rows, longest) * np.array(size, np.float32)).astype(np.int32)
+        yield from _pixels(resampled(rows, longest), size)
 
 
 def _iou(seen: list[Ints], shown: Shown) -> float:
