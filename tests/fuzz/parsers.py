@@ -50,7 +50,8 @@ def attempt(parser: Parser, data: bytes) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", module="PIL")  # it warns of what it goes on to read
+            for module in ("PIL", "numpy.lib"):  # they warn of what they go on to read
+                warnings.filterwarnings("ignore", module=module)
             parser.read(data)
     except MaskconvError as error:
         assert str(error).strip()
