@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from maskconv._opencv import opencv
+from maskconv._runmap import nonzero
 from maskconv.model import Mask
 
 __all__ = ["SHEET", "batches", "ring_masks"]
@@ -65,9 +65,9 @@ def _filled(rings: Sequence[Ints], boxes: Longs, width: int, height: int) -> Ite
     ends = np.cumsum((columns + 1) * rows)
     sheet = np.zeros(int(ends[-1]) + 1, np.uint8)
     _paint(sheet, rings, boxes, [0, *ends.tolist()])
-    edges = (sheet[1:] != sheet[:-1]).nonzero()[0]
-    starts, lengths = edges[::2], (edges[1::2] - edges[::2]).astype(np.int32)
-    last = starts.searchsorted(ends)
+    edges = nonzero(sheet[1:] ^ sheet[:-1])[0].astype(np.int32)
+    starts, lengths = edges[::2], edges[1::2] - edges[::2]
+    last = starts.searchsorted(ends.astype(np.int32))
     starts = _placed(starts, np.diff(last, prepend=0), boxes, ends, width)
     starts.flags.writeable = lengths.flags.writeable = False
     for a, b in pairwise([0, *last.tolist()]):
@@ -81,11 +81,11 @@ def _paint(sheet: NDArray[np.uint8], rings: Sequence[Ints], boxes: Longs, places
             fill(sheet[a:b].reshape(h, w + 1)[:, 1:], [ring], 1, offset=(-x, -y))
 
 
-def _placed(starts: NDArray[Any], counts: NDArray[Any], boxes: Longs, ends: Longs, width: int) -> Ints:
+def _placed(starts: Ints, counts: NDArray[np.intp], boxes: Longs, ends: Longs, width: int) -> Ints:
     """Starts of runs in the sheet -> in the image; ``counts`` is their number in each cell."""
     left, top, columns, rows = boxes.T
-    facts = np.array([ends - (columns + 1) * rows, columns + 1, top * width + left])
+    facts = np.array([ends - (columns + 1) * rows, columns + 1, top * width + left], np.int32)
     cell, pitch, corner = facts.repeat(counts, axis=1)
     starts = starts - cell
-    placed: Ints = (starts + starts // pitch * (width - pitch) + corner).astype(np.int32)
+    placed: Ints = starts + starts // pitch * (width - pitch) + corner
     return placed

@@ -59,23 +59,24 @@ def shape_feature(annotation: Annotation) -> Feature:
     return _SHAPES[type(annotation.shape)]
 
 
-def annotation_features(annotation: Annotation) -> Iterator[Feature]:
+def annotation_features(annotation: Annotation) -> list[Feature]:
     """The features one annotation uses."""
-    yield shape_feature(annotation)
+    used = [shape_feature(annotation)]
     if annotation.id is not None:
-        yield Feature.INSTANCE_IDS
+        used.append(Feature.INSTANCE_IDS)
     if annotation.score is not None:
-        yield Feature.SCORES
+        used.append(Feature.SCORES)
     if annotation.attributes:
-        yield Feature.ATTRIBUTES
+        used.append(Feature.ATTRIBUTES)
     if annotation.group is not None:
-        yield Feature.GROUPS
+        used.append(Feature.GROUPS)
     if annotation.track is not None:
-        yield Feature.TRACKS
+        used.append(Feature.TRACKS)
     if annotation.crowd:
-        yield Feature.CROWDS
+        used.append(Feature.CROWDS)
     if annotation.box is not None:
-        yield Feature.DETECTOR_BOXES
+        used.append(Feature.DETECTOR_BOXES)
+    return used
 
 
 def label_losses(labels: LabelMap, keeps: frozenset[Feature]) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Speed of reading YOLO labels and painting them for CVAT, as ratios measured in one run.
 
-    python tests/bench/yolo_read.py [--images 40] [--generator PATH/gen_bench.py]
+    python tests/bench/yolo_read.py [--images 100] [--generator PATH/gen_bench.py]
 
 **Floor**: CPU time of ``cv2.imencode`` of both masks of every image, as RGB PNG. Everything runs in this process with one
 job, interleaved with the floor; medians of seven. The labels are written by maskconv from the data of tests/bench/run.py, with
@@ -28,7 +28,7 @@ LIMITS = {"yolo-seg -> cvat-mask": (0.5, 0.8), "yolo-seg read": (None, None), "r
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40, help="images of each size")
+    parser.add_argument("--images", type=int, default=100, help="images of each size")
     parser.add_argument("--generator", type=Path, default=GENERATOR)
     options = parser.parse_args()
     if not options.generator.exists():
