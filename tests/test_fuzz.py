@@ -86,6 +86,7 @@ FOUND = {
     "a track that is infinite, and a remainder that numpy warns of": ("yolo-rows", b"NaN5 0.5 0.2 0.2\n1 .5 51e999"),
     "numpy's header reader recurs": ("arrays", hostile.npy("-" * 3000 + "1", "(1,)")),
     "numpy's header reader takes a tuple apart": ("arrays", hostile.npy("('f4',)", "(1,)")),
+    "half precision, compared with what it cannot hold": ("arrays", hostile.npy("'<f2'", "(1, 2)", bytes(4))),
     "numpy warns of an old letter": ("arrays", hostile.npy("'|a1'", "(2, 3)", bytes(6))),
     "a stack of as many masks as bytes": ("arrays", hostile.npy("'|b1'", "(300000, 1, 1)", bytes(300_000))),
     "parts that are a number": ("colors", b'[{"name": "a", "parts": 3}]'),

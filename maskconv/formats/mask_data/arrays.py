@@ -161,7 +161,7 @@ def _indices(array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all() or (array != np.rint(array)).any():
             raise ValueError("its values are no whole numbers; is it a soft mask? then say --from-threshold")
-        if np.abs(array).max() >= 2**53:
+        if float(np.abs(array).max()) >= 2**53:
             raise ValueError("its values are too large for indices")
         array = array.astype(np.int64)
     if array.dtype.kind != "i":
