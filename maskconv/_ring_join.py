@@ -6,9 +6,11 @@ between. So a spanning tree of least length adds the fewest pixels that straight
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +34,7 @@ class Joint(NamedTuple):
     way: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Contours:
     """All contours of a mask, pixel by pixel, one part after the other: its outline, then its holes from left to right.
 
@@ -54,21 +56,23 @@ class Contours:
         for i, parent in enumerate(parents):
             if parent >= 0:
                 columns = traced[i][:, 0, 0]
-                at = int(columns.argmin())
-                holes.setdefault(parent, []).append((int(columns[at]), i, at))
+                at = columns.argmin()
+                holes.setdefault(parent, []).append((columns.item(at), i, int(at)))
         order: list[Any] = []
-        first, parts_first = [0], [0]
+        first, parts_first, end = [0], [0], 0
         inner: list[tuple[int, int, int]] = []
         for i, parent in enumerate(parents):
             if parent >= 0:
                 continue
             order.append(traced[i])
-            first.append(first[-1] + len(traced[i]))
-            for x, hole, at in sorted(holes.get(i, ())):
-                inner.append((first[-1] + at, x, int(traced[hole][at, 0, 1])))
+            end += len(traced[i])
+            first.append(end)
+            for x, hole, at in sorted(holes[i]) if i in holes else ():
+                inner.append((end + at, x, traced[hole].item(2 * at + 1)))
                 order.append(traced[hole])
-                first.append(first[-1] + len(traced[hole]))
-            parts_first.append(first[-1])
+                end += len(traced[hole])
+                first.append(end)
+            parts_first.append(end)
         points = np.concatenate(order)[:, 0]
         return cls(points, np.ascontiguousarray(points.T), first, parts_first, inner)
 
@@ -168,17 +172,20 @@ def _near_bridges(contours: Contours) -> Iterator[tuple[int, int]]:
     high = np.maximum.reduceat(xy, first[:-1], axis=1)[:, :, None]
     bounds = np.maximum(*np.maximum(low - xy[:, None], xy[:, None] - high))  # from each part's box to each point
     groups = [_Group([i], [(a, b)], b - a) for i, (a, b) in enumerate(pairwise(first))]
+    owner = groups.copy()
     while len(groups) > 1:
         group = min(groups, key=_size)
         groups.remove(group)
         here, there = _nearest(xy, bounds, group)
         if len(groups) > 1:
-            next(g for g in groups if any(a <= there < b for a, b in g.spans)).join(group)
+            other = owner[bisect_right(first, there) - 1]
+            other.join(group)
+            for part in group.parts:
+                owner[part] = other
         yield here, there
 
 
-def _size(group: _Group) -> int:
-    return group.size
+_size = attrgetter("size")
 
 
 def _nearest(xy: Ints, bounds: Ints, group: _Group) -> tuple[int, int]:
@@ -187,6 +194,8 @@ def _nearest(xy: Ints, bounds: Ints, group: _Group) -> tuple[int, int]:
     for a, b in group.spans:
         bound[a:b] = FAR
     best = int(bound.argmin())
+    if group.size == 1:  # its box is the point itself
+        return group.spans[0][0], best
     members = np.concatenate([xy[:, a:b] for a, b in group.spans], axis=1) if len(group.spans) > 1 else xy[:, a:b]
     here, distance = _closest(members, xy[:, best : best + 1])
     if distance > bound[best]:
