@@ -271,7 +271,7 @@ def test_a_pattern_without_a_folder(street: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_list_counts_from_its_own_folder(street: Path, tmp_path: Path) -> None:
     listed = tmp_path / "lists" / "some.txt"
     listed.parent.mkdir()
-    lines = ["../street/a/1.png", "", f"  {street / '1.png'}  ", "../street/a/b/3.jpg"]
+    lines = ["# night/none.png", "../street/a/1.png", "", "  # day", f"  {street / '1.png'}  ", "../street/a/b/3.jpg"]
     listed.write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
     assert names(listed) == ["a/1", "1", "a/b/3"]
 

@@ -110,10 +110,12 @@ def _fixed(pattern: Path) -> str:
 
 
 def _listed(source: Path, note: Note) -> Iterator[str]:
-    """The pictures that a list's lines name, relative to the list's folder."""
+    """The pictures that a list's lines name, relative to the list's folder; lines that start with # are comments."""
     with source.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         for number, line in enumerate(file, start=1):
             entry = line.strip()
+            if entry.startswith("#"):
+                continue
             path = os.path.join(source.parent, entry)
             if entry and "\0" not in entry and os.path.isfile(path):
                 yield os.path.normpath(path)
