@@ -139,7 +139,8 @@ class Comparison:
         for label, count in self._labels.items():
             if label not in wanted.labels:
                 near = nearest(label, wanted.labels)
-                text = f"{wanted.what} has no label {label!r}{near}; {_counted(count, 'instance')} have it here"
+                has = "has" if count == 1 else "have"
+                text = f"{wanted.what} has no label {label!r}{near}; {_counted(count, 'instance')} {has} it here"
                 known = ", ".join(list(wanted.labels)[:8]) or "none"
                 fix = f"add it there, or rename it with --labels; there are {known}"
                 yield Finding("against-label", Weight.ERROR, text, amount=count, unit="instances", fix=fix)

@@ -118,7 +118,8 @@ def _rules(rows: Sequence[Sequence[str]], path: Path) -> dict[str, str]:
             continue
         where = Where(path=str(path), line=number)
         if len(row) != 2 or not row[0].strip():
-            text = f"this line has {len(row)} fields where a rule has two: old name, new name"
+            fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            text = f"this line has {fields} where a rule has two: old name, new name"
             raise SourceError(text, where=where, code="labels-rule", fix="write car,vehicle to rename, car, to drop")
         old, new = (cell.strip() for cell in row)
         if rules.setdefault(old, new) != new:

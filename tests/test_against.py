@@ -162,6 +162,8 @@ def test_labels_that_are_not_there() -> None:
     (found,) = compared(wanted("a.jpg"), "a", "a", labels=("Car",))
     assert found.message == "the task 't' has no label 'Car' (did you mean 'car'?); 2 instances have it here"
     assert found.fix == "add it there, or rename it with --labels; there are car"
+    (one,) = compared(wanted("a.jpg"), "a", labels=("truck",))
+    assert one.message == "the task 't' has no label 'truck'; 1 instance has it here"
 
 
 def test_the_whole_check(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ class TestLabels:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            ("car\n", r"map.csv:1: this line has 1 fields where a rule has two: old name, new name; write car,vehicle"),
+            ("car\n", r"map.csv:1: this line has 1 field where a rule has two: old name, new name; write car,vehicle"),
             ("a,b\n\nc,d,e\n", "map.csv:3: this line has 3 fields"),
             (",b\n", "map.csv:1: this line has 2 fields"),
             ("a,b\na,c\n", "map.csv:2: the label 'a' has two rules: 'b' and 'c'; keep one of them"),
