@@ -484,7 +484,9 @@ def test_a_label_that_the_lock_lacks(tmp_path: Path) -> None:
     finding = one(found, "label-unknown")
     assert (finding.weight, finding.where.annotation) == (Weight.ERROR, 0)
     assert finding.message == "the label 'car' is not among the names (did you mean 'cart'?)"
-    assert one(found, "yolo-names-lack").amount == 1
+    lacking = one(found, "yolo-names-lack")
+    assert lacking.amount == 1
+    assert lacking.message.endswith("not among the given names: 'car'; each of their instances is an error")
     report = maskconv.convert(source, tmp_path / "out", on_error="skip", **how)
     assert report.instances_written == 1
 

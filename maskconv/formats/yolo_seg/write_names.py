@@ -22,7 +22,7 @@ def class_names(labels: LabelMap, given: str | None, note: Note) -> tuple[str, .
     unused = [name for name in labels.names if name not in found and not is_background(name)]
     if unused:
         shown = ", ".join(map(repr, unused[:5])) + (", ..." if len(unused) > 5 else "")
-        text = f"labels that are not among the given names: {shown}; their instances would be errors"
+        text = f"labels that are not among the given names: {shown}; each of their instances is an error"
         fix = "add them at the end of the names, or rename them with --labels"
         note(Finding("yolo-names-lack", Weight.WARNING, text, Where(path=given), len(unused), "labels", fix))
     return found
