@@ -7,6 +7,7 @@ the exit status is 1. Needs the package atheris.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -99,7 +100,9 @@ def _round(name: str, runs: int, seconds: int, seed: int, keep: Path, corpus: st
 
 
 def _output(command: list[str]) -> tuple[int, str]:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"FUZZ_FOLDER": folder}
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

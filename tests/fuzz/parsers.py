@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 import warnings
 import zlib
@@ -62,7 +64,10 @@ def _quiet(_: Finding) -> None:
     """What is wrong with an input is not looked at."""
 
 
-_FOLDER = Path(tempfile.mkdtemp(prefix="maskconv-fuzz-", dir=_MEMORY))
+_FOLDER = Path(tempfile.mkdtemp(prefix="maskconv-fuzz-", dir=os.environ.get("FUZZ_FOLDER") or _MEMORY))
+atexit.register(
+    shutil.rmtree, _FOLDER, ignore_errors=True
+)  # libFuzzer ends without: `__main__` names a folder that goes
 
 
 def _file(name: str, data: bytes) -> Path:
