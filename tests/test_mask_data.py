@@ -141,6 +141,62 @@ def test_soft_masks(tmp_path: Path) -> None:
     assert told(one) == [("dog", [[0, 1], [1, 0]])]
 
 
+def soft(path: Path, **options: Any) -> list[Finding]:
+    with maskconv.open_reader(path, format="mask-data", **options) as images:
+        list(images)
+        return [f for f in images.report.findings if f.code == "mask-data-soft"]
+
+
+def test_an_antialiased_mask_is_not_taken_for_instances(tmp_path: Path) -> None:
+    square = np.zeros((64, 64), np.uint8)
+    square[16:48, 16:48] = 255
+    blurred = cv2.GaussianBlur(square, (0, 0), 3)
+    count = len(np.unique(blurred)) - 1
+    save(tmp_path, {"street_car.png": blurred})
+    for options in ({"label": "car"}, {"files": "suffix", "label": "car"}):
+        (found,) = soft(tmp_path, **options)
+        assert count > 16
+        assert (found.weight, found.amount) == (Weight.ERROR, count)
+        assert (
+            found.message
+            == f"{count} gray levels up to {blurred.max()} are no instances but a soft or anti-aliased mask"
+        )
+        assert found.fix.startswith("for one mask, say --from-threshold 128; ")
+        assert (found.where.member, found.where.image[:6]) == ("street_car.png", "street")
+    assert soft(tmp_path, label="car", threshold=128) == []
+
+
+LEVELS = [
+    ([1, 2, 3], None),
+    (range(1, 200), None),
+    ([255], None),
+    ([7], None),
+    ([2, 3], Weight.WARNING),
+    ([1, 255], Weight.WARNING),
+    ([*range(1, 16), 17], Weight.WARNING),
+    ([*range(1, 17), 18], Weight.ERROR),
+]
+
+
+@pytest.mark.parametrize(("levels", "weight"), LEVELS)
+@pytest.mark.parametrize("file", ["a.png", "a.npy"])
+def test_values_of_one_label_count_from_one(levels: Any, weight: Weight | None, file: str, tmp_path: Path) -> None:
+    save(tmp_path, {file: np.array([[0, *levels]], np.uint8)})
+    assert [f.weight for f in soft(tmp_path, label="car")] == [weight] * (weight is not None)
+
+
+def test_void_and_values_of_a_table_are_no_levels_of_a_soft_mask(tmp_path: Path) -> None:
+    save(tmp_path, {"a.npy": np.array([[0, 1, 2, 255, -1]], np.int64)})
+    assert soft(tmp_path, label="car", void=255) == []
+    save(tmp_path, {"a.npy": np.array([[0, 1, 2, 3, 4]])}, {"1": "bus"})
+    assert soft(tmp_path, label="car") == []
+    save(tmp_path, {"a.npy": np.array([[0, 50, 100, 255]])}, {"255": "bus"})
+    (found,) = soft(tmp_path, label="car")
+    assert found.message == "2 values up to 100 are read as an instance each: is it a soft or anti-aliased mask?"
+    save(tmp_path, {"a.npy": np.array([np.eye(3) == 1] * 30)})
+    assert soft(tmp_path, label="car", colors=tmp_path / "colors.json") == []
+
+
 def test_stacks_keep_overlaps(tmp_path: Path) -> None:
     stack = np.array([INDICES == 1, INDICES > 0, INDICES == 9])
     (one,) = read(save(tmp_path, {"a.npy": stack}, LIST))
@@ -172,6 +228,30 @@ def test_labels_told_by_file_names(tmp_path: Path) -> None:
         (one,) = read(tmp_path / folder, files=files)
         assert one.name == "img_1"
         assert told(one) == [(name, mask.astype(int).tolist()) for name, mask in masks.items()]
+
+
+def guesses(path: Path, **options: Any) -> list[Finding]:
+    with maskconv.open_reader(path, format="mask-data", files="suffix", **options) as images:
+        list(images)
+        return [f for f in images.report.findings if f.code == "mask-data-guessed"]
+
+
+def test_labels_guessed_from_names_are_told_once(tmp_path: Path) -> None:
+    mask = (INDICES == 1).astype(np.uint8)
+    save(tmp_path / "set", {f"street_{name}.png": mask for name in ("car", "traffic_light", "car-2")})
+    (found,) = guesses(tmp_path / "set")
+    assert (found.weight, found.amount, found.unit) == (Weight.WARNING, 3, "files")
+    assert found.message == "the label of 3 files is guessed: what follows the last _ of the name (car, light)"
+    assert (
+        found.fix
+        == """name the labels in a table: --from-colors FILE with a JSON list such as ["car", "traffic_light"]"""
+    )
+    table = tmp_path / "labels.json"
+    table.write_text(json.dumps(["car"]))
+    (found,) = guesses(tmp_path / "set", colors=table)
+    assert found.message == "the label of 1 file is guessed: what follows the last _ of the name (light)"
+    table.write_text(json.dumps(["car", "traffic_light"]))
+    assert guesses(tmp_path / "set", colors=table) == []
 
 
 def test_numbered_files_are_instances(tmp_path: Path) -> None:

@@ -49,11 +49,13 @@ def survey(store: Store, files: Files, only: str, known: tuple[str, ...], note: 
     prefix = MASKS if arrays and all(entry.name.startswith(MASKS) for entry in arrays) else ""
     found = Survey(table=next((tables[name] for name in TABLES if name in tables), None))
     groups: dict[str, list[Part]] = {}
+    guessed: list[tuple[Entry, str]] = []
     for entry in arrays:
         name = _stem(entry.name.removeprefix(prefix))
         item, label = _split(name, files, known)
         if label is not None:
             found.labels[label] = None
+            guessed += [(entry, label)] * (files == "suffix" and label not in known)
         groups.setdefault(item, []).append(Part(entry, label))
     for item, parts in groups.items():
         if files == "image" and len(parts) > 1:
@@ -61,6 +63,7 @@ def survey(store: Store, files: Files, only: str, known: tuple[str, ...], note: 
         own = tables.get(f"{prefix}{item}.json")
         found.own_tables = found.own_tables or own is not None
         found.items.append(Item(item, tuple(parts[:1] if files == "image" else parts), own))
+    _note_guessed(store, guessed, note)
     _note_others(store, others, note)
     return found
 
@@ -106,6 +109,19 @@ def _note_twice(store: Store, item: str, parts: list[Part], note: Note) -> None:
     fix = "remove the others, or name the arrays after different images"
     where = store.where(parts[1].entry.name)
     note(Finding("mask-data-twice", Weight.ERROR, text, where, len(parts) - 1, "files", fix))
+
+
+def _note_guessed(store: Store, guessed: list[tuple[Entry, str]], note: Note) -> None:
+    """Labels taken from behind the last ``_``, which may have cut one in two: ``street_traffic_light``."""
+    if not guessed:
+        return
+    labels = list(dict.fromkeys(label for _, label in guessed))
+    some = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+    count = f"{len(guessed):,} file" + ("s" if len(guessed) > 1 else "")
+    text = f"the label of {count} is guessed: what follows the last _ of the name ({some})"
+    fix = """name the labels in a table: --from-colors FILE with a JSON list such as ["car", "traffic_light"]"""
+    where = store.where(guessed[0][0].name)
+    note(Finding("mask-data-guessed", Weight.WARNING, text, where, len(guessed), "files", fix))
 
 
 def _note_others(store: Store, others: list[Entry], note: Note) -> None:

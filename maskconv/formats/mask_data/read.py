@@ -16,6 +16,7 @@ from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.mask_data.arrays import VOID, Layer, keys, layers
 from maskconv.formats.mask_data.layout import Item, Survey, survey
+from maskconv.formats.mask_data.soft import note_soft
 from maskconv.formats.mask_data.table import BACKGROUNDS, Meaning, Table, annotation_facts, key_text, load
 from maskconv.model import AnnotatedImage, Annotation, Mask
 from maskconv.options import Options
@@ -178,6 +179,7 @@ class Image:
 
     def __init__(self, options: ReadOptions, name: str, tables: list[Table]) -> None:
         self._options, self._name, self._tables = options, name, tables
+        self._plain = Meaning(options.label) if options.label else None
         self._size = (0, 0)
         self._told: list[Annotation] = []
         self._void: list[Runs] = []
@@ -191,7 +193,10 @@ class Image:
         self._size = size
         image = layer.map
         values, shapes = runs.group(image.starts, image.lengths, image.values)
-        meanings = self._meanings(layer, values.tolist(), label)
+        named = Meaning(label) if label is not None else None
+        meanings = self._meanings(layer, values.tolist(), named)
+        if not layer.color:
+            note_soft(meanings, named or self._plain, Where(where.path, where.member, image=self._name), note)
         self._note_unknown(layer, [v for v in meanings if meanings[v] is None], shapes, values, where, note)
         place = {value: k for k, value in enumerate(values.tolist())}
         for value, found in meanings.items():
@@ -202,15 +207,14 @@ class Image:
             else:
                 self._told += self._annotations(found, shapes[place[value]], objects, where)
 
-    def _meanings(self, layer: Layer, values: list[int], label: str | None) -> dict[int, Meaning | None]:
+    def _meanings(self, layer: Layer, values: list[int], named: Meaning | None) -> dict[int, Meaning | None]:
         """What each value means, in the order of painting: that of the image's own table, then of the values."""
         by_color = layer.color or self._by_palette(layer, values)
         found: dict[int, Meaning | None] = {}
         for value in values:
             key = int(layer.palette[value]) if layer.palette is not None and by_color else value
-            meaning = self._void_or_background(value, key, by_color=by_color) if label is not None else None
-            if label is not None:
-                found[value] = meaning or Meaning(label)
+            if named is not None:
+                found[value] = self._void_or_background(value, key, by_color=by_color) or named
             else:
                 found[value] = self._looked_up(key, value, by_color=by_color)
         own = [key for table in self._tables[:2] for key in (table.colors if by_color else table.indices)]
@@ -232,7 +236,7 @@ class Image:
                 return found
         if key == 0:
             return Meaning("background")
-        return Meaning(self._options.label) if self._options.label else None
+        return self._plain
 
     def _by_palette(self, layer: Layer, values: list[int]) -> bool:
         """Whether an indexed PNG is read by its colours: where tables name colours, and all that are used."""
