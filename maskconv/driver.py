@@ -18,8 +18,9 @@ from typing import Any
 from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
 from maskconv.errors import DataError, UsageError
-from maskconv.finding import Finding, Report, Weight
+from maskconv.finding import Finding, Note, Report, Weight
 from maskconv.fingerprint import fingerprint
+from maskconv.maskfiles import REMOTE
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import Access, Piece, Reader
 from maskconv.pool import Workers
@@ -158,20 +159,34 @@ class _Work:
         findings: list[Finding] = []
         images = 0
         labels: Counter[str] = Counter()
-        for image in self._images(source, unit, findings):
+        lost: list[Finding] = []  # what cannot be read was there all the same
+
+        def told(finding: Finding) -> None:
+            findings.append(finding)
+            if finding.weight is Weight.ERROR:
+                lost.append(finding)
+
+        for image in self._images(source, unit, told):
             images += 1
             labels.update([annotation.label for annotation in image.annotations])
             piece = self.encode(image, findings.append, source.change)
             if piece is not None:
                 pieces.append(piece)
-        return Result(pieces, findings, images, labels.total(), _renamed(labels, source.change))
+        images = images or min(len(lost), 1)
+        instances = labels.total() + _amount(lost, "instances")
+        return Result(pieces, findings, images, instances, _renamed(labels, source.change))
 
     @staticmethod
-    def _images(source: Source, unit: Any, findings: list[Finding]) -> Iterable[AnnotatedImage]:
+    def _images(source: Source, unit: Any, note: Note) -> Iterable[AnnotatedImage]:
         if isinstance(unit, _Decoded):
-            findings.extend(unit.findings)
+            for finding in unit.findings:
+                note(finding)
             return unit.images
-        return images_of(source.reader, unit, source.head, findings.append)
+        return images_of(source.reader, unit, source.head, note)
+
+
+def _amount(lost: Iterable[Finding], unit: str) -> int:
+    return sum(int(finding.amount) for finding in lost if finding.unit == unit)
 
 
 def _renamed(labels: Mapping[str, int], change: Change) -> dict[str, int]:
@@ -184,8 +199,12 @@ def _renamed(labels: Mapping[str, int], change: Change) -> dict[str, int]:
 
 
 def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
+    def told(finding: Finding) -> None:
+        report.add(finding)
+        report.images += finding.weight is Weight.ERROR and bool(finding.where.image)  # it is left out, and was there
+
     for number, source in enumerate(sources):
-        for unit in units_of(source.reader, report.add):
+        for unit in units_of(source.reader, told):
             yield number, unit
 
 
@@ -282,11 +301,11 @@ class ImageWriter:
         """Add one image. Raises DataError where it cannot be written; it is then left out."""
         findings: list[Finding] = []
         piece = self._sink.encode(image, findings.append)
-        pieces = [] if piece is None else [piece]
+        wrong_with_it = [finding for finding in findings if finding.weight is Weight.ERROR]
+        pieces = [] if piece is None or wrong_with_it else [piece]
         labels = Counter(annotation.label for annotation in image.annotations)
         left_out = self._sink.take(Result(pieces, findings, 1, labels.total(), labels), stop_at_error=False)
-        if piece is None:
-            left_out = [finding for finding in findings if finding.weight is Weight.ERROR]
+        left_out = wrong_with_it or left_out
         if left_out:
             wrong = left_out[0]
             raise DataError(wrong.message, where=wrong.where, fix=wrong.fix, code=wrong.code)
@@ -334,15 +353,22 @@ def info(
     path: PathLike,
     *,
     format: str | None = None,  # noqa: A002
+    fetch: bool = False,
+    cache: PathLike | None = None,
+    allow_hosts: Iterable[str] = (),
     **options: Any,
 ) -> dict[str, Any]:
     """What a source is and holds: format, labels with their instances, images, sizes. Reads all of it.
 
+    Instances whose masks are on other machines are among ``instances``, and counted in ``unread``; their labels are not.
     ``options`` are the format's, and ``fetch``, ``cache`` and ``allow_hosts`` of `convert`.
     """
+    access = reaching(cache, allow_hosts, fetch=fetch)
     with spooled(path, Report()) as place:
         fmt = registry.by_name(format) if format else registry.sniff(place)
-        with open_reader(place, format=fmt.name, **options) as images:
+        with reading(place, fmt.name, options, Report(), access) as reader:
+            reader.checking = True  # what a source holds can be told without masks that are elsewhere
+            images = ImageReader(reader, Report())
             counts = dict.fromkeys(images.labels.names, 0)
             sizes: dict[str, int] = {}
             splits: dict[str, int] = {}
@@ -353,7 +379,9 @@ def info(
                 for annotation in image.annotations:
                     counts[annotation.label] = counts.get(annotation.label, 0) + 1
             report = images.report
-    facts = {"path": str(path), "format": fmt.name, "images": report.images, "instances": report.instances}
+    unread = sum(int(tally.amount) for tally in report.heaviest if tally.code == REMOTE)
+    facts = {"path": str(path), "format": fmt.name, "images": report.images, "instances": report.instances + unread}
+    facts["unread"] = unread
     found = report.to_dict()
     facts |= {"labels": counts, "sizes": sizes, "splits": splits}
     return facts | {"codes": found["codes"], "findings": found["findings"]}

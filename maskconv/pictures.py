@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import limits, png
-from maskconv._opencv import opencv
+from maskconv._opencv import opencv, silent
 from maskconv.errors import DataError, PngError
 from maskconv.finding import Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
@@ -105,7 +105,7 @@ def size_of(picture: Picture) -> tuple[int, int]:
         with _opened(picture) as file:
             return _size(file)
     except (*_DAMAGED, *ZIP_ERRORS) as error:
-        raise _unreadable(picture, f"its size cannot be read ({error})") from error
+        raise _unreadable(picture, f"its size cannot be read ({_why(error)})") from error
 
 
 def size_in(data: bytes, picture: Picture) -> tuple[int, int]:
@@ -113,7 +113,7 @@ def size_in(data: bytes, picture: Picture) -> tuple[int, int]:
     try:
         return _size(io.BytesIO(data))
     except _DAMAGED as error:
-        raise _unreadable(picture, f"its size cannot be read ({error})") from error
+        raise _unreadable(picture, f"its size cannot be read ({_why(error)})") from error
 
 
 def pixels(picture: Picture) -> NDArray[np.uint8]:
@@ -122,20 +122,23 @@ def pixels(picture: Picture) -> NDArray[np.uint8]:
     try:
         width, height = _size(io.BytesIO(data))
     except _DAMAGED as error:
-        raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
+        raise _unreadable(picture, f"it is damaged, or no picture ({_why(error)})") from error
     most = min(MAX_PICTURE, limits.pixels())
     if width * height > most:
         text = f"{width} x {height} pixels are more than the {most:,} that are decoded"
         raise _unreadable(picture, text, limits.fix("MASKCONV_MAX_PIXELS", "take a smaller picture"))
     cv2 = opencv()
     found: Any = None
-    try:
+    with suppress(cv2.error), silent(cv2):
         found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        found = None
     if found is None:
         found = _by_pillow(data, picture)
     return np.asarray(found, np.uint8)
+
+
+def _why(error: Exception) -> str:
+    """Pillow names its own file object where it knows no picture."""
+    return "no kind of picture that is known" if "cannot identify" in str(error) else str(error)
 
 
 def _by_pillow(data: bytes, picture: Picture) -> NDArray[np.uint8]:
@@ -146,7 +149,7 @@ def _by_pillow(data: bytes, picture: Picture) -> NDArray[np.uint8]:
         with _header(io.BytesIO(data)) as image:
             return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[:, :, ::-1])
     except _DAMAGED as error:
-        raise _unreadable(picture, f"it is damaged, or no picture ({error})") from error
+        raise _unreadable(picture, f"it is damaged, or no picture ({_why(error)})") from error
 
 
 def _opened(picture: Picture) -> Any:
@@ -163,6 +166,8 @@ def _opened(picture: Picture) -> Any:
 
 def _size(file: Any) -> tuple[int, int]:
     start = file.read(1 << 16)
+    if not start:
+        raise ValueError("the file is empty")
     if start[:8] == b"\x89PNG\r\n\x1a\n" and b"eXIf" not in start:
         header = png.read_header(start, max_pixels=MAX_PIXELS)
         return header.width, header.height

@@ -23,7 +23,7 @@ from maskconv.filenames import windows
 from maskconv.finding import Finding, Note, Report, Weight, Where, as_finding
 from maskconv.losses import image_losses, label_losses, shape_feature
 from maskconv.model import AnnotatedImage, LabelMap
-from maskconv.plugin import Copy, Format, Piece, Target, Writer
+from maskconv.plugin import LOSSES, Copy, Format, Piece, Target, Writer
 from maskconv.result import Result
 from maskconv.stage import DryStage, Stage, explained, repair
 
@@ -56,7 +56,9 @@ class Encoder:
             note(as_finding(error).at(image=image.name))
             return None
         reshaped = sum(
-            (shape := shape_feature(annotation)) not in keeps and shape not in self.writer.spares(annotation)
+            (shape := shape_feature(annotation)) not in keeps
+            and LOSSES[shape].weight is not Weight.INFO  # polygons that are painted keep their pixels
+            and shape not in self.writer.spares(annotation)
             for annotation in image.annotations
         )
         return piece._replace(changed=min(piece.instances, piece.changed + reshaped)) if piece and reshaped else piece
@@ -182,7 +184,8 @@ class Sink:
         first = self._keys[key]
         both = f"one of {first}, one of {source}" if first != source else f"both of {source}" if source else "twice"
         text = f"two images would be named {key!r} in the target ({both})"
-        fix = "give them different names with --name '{source}/{name}' or '{split}/{name}'"
+        fix = f"give them different names with --name '{'{source}/{name}' if first != source else '{split}/{name}'}'"
+        fix += "" if first != source else ", or rename one: pictures that differ in the extension only have one name"
         return Finding("name-collision", Weight.ERROR, text, Where(image=key), fix=fix)
 
     def end(self, on_loss: OnLoss, on_error: OnError) -> None:
@@ -204,6 +207,10 @@ class Sink:
         if not report.images_written:
             text = "the target holds nothing: of no image there was anything that it can hold"
             report.add(Finding("target-empty", Weight.WARNING, text, fix="check that this is what you want"))
+        elif not report.instances_written:
+            text = "the target holds no instance: none of the images has one that arrived"
+            fix = "check that this is what you want: uploaded, it may replace what is there"
+            report.add(Finding("target-no-instances", Weight.WARNING, text, fix=fix))
         assert self._stage is not None  # noqa: S101
         self._stage.commit()
         self._stage = None

@@ -118,7 +118,9 @@ def test_target_options_of_a_check_need_a_target(here, run):
     status, _, err = run("validate", "a.mcv", "--to-png", "rgb")
     assert status == 2
     assert "--to-X are options of a target: say which, --for FORMAT" in err
-    assert run("validate", "a.mcv", "--for", "cvat-mask", "--to-png", "palette")[0] == 0
+    status, out, _ = run("validate", "a.mcv", "--for", "cvat-mask", "--to-png", "palette")
+    assert status == 1
+    assert "[scores-dropped]" in out
 
 
 @pytest.mark.parametrize("tail", [["--to-x"], ["--to-x", "--overwrite"], ["--to-x", "1", "--to-x=2"]])

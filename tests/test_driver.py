@@ -31,7 +31,7 @@ from maskconv.errors import (
 from maskconv.finding import Finding, Report, Weight, Where
 from maskconv.formats.mcv import McvReader
 from maskconv.losses import image_losses, label_losses
-from maskconv.model import AnnotatedImage, Annotation, Box, Feature, Label, LabelMap
+from maskconv.model import AnnotatedImage, Annotation, Box, Feature, Label, LabelMap, PixelRule, Polygon
 from maskconv.plugin import LOSSES, Access, Format, Head, Piece, Reader, Writer
 from maskconv.samples import LABELS, Sample, block, crowded, image, sample
 from maskconv.testing import tree
@@ -146,9 +146,37 @@ def test_skip_commits_the_rest(tmp_path: Path) -> None:
     path = source(tmp_path / "a.mcv", image("fine", CAT), more="{\n" + image("also", CAT).model_dump_json() + "\n")
     report = maskconv.convert(path, tmp_path / "b.mcv", on_error="skip")
     assert report.failed
-    assert (report.images, report.images_written, report.instances_written) == (2, 2, 2)
+    assert (report.images, report.images_written, report.instances_written) == (
+        3,
+        2,
+        2,
+    )  # the one that is left out counts
     with maskconv.open_reader(tmp_path / "b.mcv") as images:
         assert [i.name for i in images] == ["fine", "also"]
+
+
+def test_a_target_without_any_instance_is_told(tmp_path: Path) -> None:
+    path = source(tmp_path / "a.mcv", image("one"), image("two"))
+    report = maskconv.convert(path, tmp_path / "b.mcv")
+    assert [(f.code, f.weight) for f in report.findings] == [("target-no-instances", Weight.WARNING)]
+    assert report.images_written == 2
+
+
+@pytest.mark.parametrize("name", ["a.mcv", "a.zip", "a.ndjson"])
+def test_a_writer_refuses_what_it_would_lose(name: str, tmp_path: Path) -> None:
+    labels = LabelMap(labels=(Label(name="cat"),))
+    with maskconv.open_writer(tmp_path / name, labels) as writer:
+        writer.write(image("fine", CAT))
+        with pytest.raises(DataError, match="its label 'Cat' is not in the label map"):
+            writer.write(image("wrong", CAT, CAT.replace(label="Cat")))
+    assert (writer.report.images_written, writer.report.instances_written) == (1, 1)
+
+
+def test_polygons_that_are_painted_are_not_changed(tmp_path: Path) -> None:
+    shape = (Polygon(exterior=[(1, 1), (9, 1), (9, 9)], rule=PixelRule.EDGE),)
+    path = source(tmp_path / "a.mcv", image("one", Annotation(label="cat", shape=shape)))
+    report = maskconv.convert(path, tmp_path / "b.zip")
+    assert (report.instances_written, report.instances_changed) == (1, 0)
 
 
 def test_skip_with_nothing_left_is_a_failure(tmp_path: Path) -> None:

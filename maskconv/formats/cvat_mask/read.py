@@ -205,7 +205,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
     def decode(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
         note = self._weighed(note)
         if unit.classes is None and unit.objects is None:
-            yield self._image(unit)
+            yield self._sized(self._image(unit), unit)
             return
         if unit.classes is None:
             text = "the item has a mask in SegmentationObject, but none in SegmentationClass (CVAT: TypeError)"
@@ -275,6 +275,15 @@ class CvatMaskReader(Reader[Item, CvatHead]):
         if data and found.whole:
             colors = png.unpack(png.voc_packed(np.asarray(found.ids, np.uint32))).tolist()
             image.with_encoded(Encoded(data, tuple(map(tuple, colors)), tuple(found.masks)))
+        return image
+
+    def _sized(self, image: AnnotatedImage, unit: Item) -> AnnotatedImage:
+        """An image without masks has its picture's size, where that is there."""
+        if unit.picture is None:
+            return image
+        with suppress(DataError):
+            width, height = self._picture_size(unit.picture)
+            return image.replace(width=width, height=height)
         return image
 
     def _empty(self, unit: Item) -> AnnotatedImage:
