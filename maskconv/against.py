@@ -51,6 +51,7 @@ def _read(path: Path) -> Expected:
     from maskconv.sources import head_of, images_of, reading, units_of
 
     with reading(path, None, {}, Report()) as reader:
+        reader.checking = True  # names can be told without masks that are elsewhere
         head = head_of(reader, _silent)
         units = units_of(reader, _silent)
         items = frozenset(image.name for unit in units for image in images_of(reader, unit, head, _silent))

@@ -370,6 +370,9 @@ def fix_lines(file: str, fixed: Fixed, look: Look) -> Iterator[str]:
 def info_lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
     """What `maskconv info` shows of a source."""
     held = f"{counted(facts['images'], 'image')}, {counted(facts['instances'], 'instance')}"
+    unread = facts["unread"]
+    theirs = "its mask, which is on another machine" if unread == 1 else "their masks, which are on other machines"
+    held += f" ({unread:,} without {theirs})" if unread else ""
     yield f"{plain(facts['path'])} ({facts['format']}): {held}"
     rows = [("sizes", _listing(facts["sizes"])), ("labels", _listing(facts["labels"]))]
     if set(facts["splits"]) - {""}:

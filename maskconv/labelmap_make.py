@@ -101,6 +101,7 @@ def labels_of(path: Path) -> LabelMap:
     fmt = registry.sniff(path)
     if fmt.reader is not None:
         with reading(path, fmt.name, {}, Report()) as reader:
+            reader.checking = True  # labels can be told without masks that are elsewhere
             return head_of(reader, lambda _: None).labels
     found: list[Finding] = []
     labels = labelmap.parse(_read(path), found.append, path=str(path))

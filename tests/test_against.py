@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import maskconv
+from maskconv import cli, labelmap_make
 from maskconv.against import Comparison, Expected, expected
 from maskconv.errors import FormatError, SourceError
 from maskconv.finding import Finding, Weight
@@ -92,6 +94,49 @@ def test_any_other_data_set_is_read() -> None:
     assert found.what == "the set street.zip"
     assert {"street_0001", "night/rain 01", "empty"} <= found.items
     assert "car" in found.labels
+
+
+REMOTE_RECORDS = [
+    {"uuid": "7a3b0f4e-6a0b-4f0e-9a64-0f8a3c1d2e31", "dataRow": {"globalKey": "a.jpg"}, "name": "car"}
+    | {"mask": {"instanceURI": "https://masks.example/1.png", "colorRGB": [255, 0, 0]}},
+    {"uuid": "7a3b0f4e-6a0b-4f0e-9a64-0f8a3c1d2e32", "dataRow": {"globalKey": "a.jpg"}, "name": "tree"}
+    | {"polygon": [{"x": 1, "y": 1}, {"x": 9, "y": 1}, {"x": 9, "y": 9}]},
+]
+
+
+def test_masks_on_other_machines_are_not_needed_for_names(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "far.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in REMOTE_RECORDS))
+    found = expected(path)
+    assert (list(found.labels), found.items) == (["car", "tree"], {"a"})
+    assert labelmap_make.names_of(str(path)) == ["car", "tree"]
+    assert [label.name for label in labelmap_make.labels_of(path).labels] == ["car", "tree"]
+    facts = maskconv.info(path)
+    assert (facts["images"], facts["instances"], facts["unread"]) == (1, 2, 1)
+    assert facts["labels"] == {"car": 0, "tree": 1}
+    assert ("mask-remote", "warning", 1) in [(c["code"], c["weight"], c["count"]) for c in facts["codes"]]
+    with pytest.raises(SystemExit) as ending:
+        cli.main(["info", str(path)])
+    out, _ = capfd.readouterr()
+    assert not ending.value.code
+    assert "1 image, 2 instances (1 without its mask, which is on another machine)\n" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "images", "instances", "labels"),
+    [
+        ("v1_dicom_or_video_frame.ndjson", 1, 1, ["Tool 1"]),
+        ("v1_image.json", 1, 3, ["Orange bird", "sample-polygon", "bounding_box"]),
+        ("v2_dicom.ndjson", 1, 1, ["Tool 1"]),
+        ("v2_image.ndjson", 1, 3, ["mask", "polygon", "bounding_box"]),
+        ("v2_video.ndjson", 1, 1, ["video_mask"]),
+    ],
+)
+def test_real_exports_with_masks_elsewhere(name: str, images: int, instances: int, labels: list[str]) -> None:
+    path = real_data("labelbox-oracle") / "exports" / name
+    facts = maskconv.info(path)
+    assert (facts["images"], facts["instances"], facts["unread"]) == (images, instances, 1)
+    assert list(facts["labels"]) == list(expected(path).labels) == labels
 
 
 def test_what_says_nothing(tmp_path: Path) -> None:
