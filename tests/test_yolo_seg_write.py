@@ -284,13 +284,14 @@ def test_a_polygon_keeps_its_points(rule: PixelRule, tmp_path: Path) -> None:
     assert "polygons-painted" not in {f.code for f in found}
 
 
-def test_a_polygon_that_keeps_its_points_is_not_counted_as_changed(tmp_path: Path) -> None:
+def test_a_polygon_that_keeps_its_pixels_is_not_counted_as_changed(tmp_path: Path) -> None:
     kept = Polygon(exterior=[(2, 3), (9, 3), (20, 15)], rule=PixelRule.CENTRE_NEAR)
     cut = Polygon(exterior=[(-5, 3), (9, 3), (20, 15)], rule=PixelRule.CENTRE_NEAR)
     edged = Polygon(exterior=[(2, 3), (9, 3), (20, 15)], rule=PixelRule.EDGE)
+    box = Box(x=2, y=3, width=9, height=5)
     with maskconv.open_writer(tmp_path / "out", LABELS, format="yolo-seg", images="none") as writer:
-        writer.write(image("a", car((kept,)), car((cut,)), car((edged,))))
-    assert (writer.report.instances_written, writer.report.instances_changed) == (3, 2)
+        writer.write(image("a", *map(car, ((kept,), (cut,), (edged,), box))))
+    assert (writer.report.instances_written, writer.report.instances_changed) == (4, 1)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,6 @@ class _Item:
     rings: list[Ring] = field(default_factory=list)
     points: list[Ints] = field(default_factory=list)
     exact: bool = True
-    cut: bool = False
 
 
 def written(
@@ -63,7 +62,7 @@ def written(
     longest = max((len(points) for item in items for points in item.points), default=0)
     _note_losses(items, size, longest, note)
     lines = _lines(items, size, options, note)
-    return Written(b"".join(lines), len(items), sum(item.cut or not item.exact for item in items))
+    return Written(b"".join(lines), len(items), sum(not item.exact for item in items))
 
 
 # --- annotations -> items -----------------------------------------------------------------------------------------------
@@ -84,8 +83,8 @@ def _items(
             item.points.append(own)
             yield item
         else:
-            item.mask, item.cut = shape_mask(annotation.shape, *size), centre_ring(annotation.shape) is not None
-            if item.cut:
+            item.mask = shape_mask(annotation.shape, *size)
+            if centre_ring(annotation.shape) is not None:
                 text = "a polygon that leaves the picture was cut off there"
                 note(loss(Feature.POLYGONS, 1, Where(annotation=number), message=text))
             if len(item.mask.starts):
