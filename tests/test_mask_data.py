@@ -188,6 +188,7 @@ def test_values_of_one_label_count_from_one(levels: Any, weight: Weight | None, 
 def test_void_and_values_of_a_table_are_no_levels_of_a_soft_mask(tmp_path: Path) -> None:
     save(tmp_path, {"a.npy": np.array([[0, 1, 2, 255, -1]], np.int64)})
     assert soft(tmp_path, label="car", void=255) == []
+    assert soft(tmp_path, label="background") == []
     save(tmp_path, {"a.npy": np.array([[0, 1, 2, 3, 4]])}, {"1": "bus"})
     assert soft(tmp_path, label="car") == []
     save(tmp_path, {"a.npy": np.array([[0, 50, 100, 255]])}, {"255": "bus"})

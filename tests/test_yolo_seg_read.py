@@ -22,6 +22,7 @@ from maskconv.formats.yolo_seg.tree import ZipTree
 from maskconv.geometry import polygon_mask
 from maskconv.model import Box, PixelRule
 from maskconv.yolo import datayaml, nodes
+from tests.places import real_data
 
 YAML = "train: images/train\nval: images/val\nnames: [car, person]\n"
 RING = "0.1 0.1 0.5 0.1 0.5 0.5"
@@ -232,6 +233,35 @@ def test_slightly_outside(data: Path, ring: str) -> None:
     assert [f.code for f in images.report.findings] == ([] if fine else ["yolo-row-range"])
 
 
+FAR = "-0.3 0.1 0.7 0.1 0.7 0.5"  # its box has the centre 0.2 and the width 1, which the trainer takes
+
+
+def test_points_outside_the_picture(data: Path) -> None:
+    near = "-0.009 0.1 0.5 0.1 0.5 1.019"  # 0.9 and 0.95 pixels outside of 100 x 50
+    text(data / "labels/train/a.txt", f"0 {RING}\n0 {near}\n")
+    assert told(data) == []
+    text(data / "labels/train/a.txt", f"0 {RING}\n0 {near}\n0 {FAR}\n1 0.1 0.5 0.5 0.5 0.5 1.3\n")
+    sentence = (
+        "labels/train/a.txt: 2 rows have points outside the picture, by up to 30.0 pixels: what lies there is cut off;"
+        " are these the labels of this picture? Else clip the coordinates to 0 to 1"
+    )
+    assert told(data, Weight.WARNING) == [f"yolo-outside-picture: {sentence}"]
+    assert checked(data)["yolo-outside-picture"] == sentence
+    (finding,) = maskconv.convert(data, data.with_name("out.mcv")).findings
+    assert (finding.code, finding.amount, finding.unit) == ("yolo-outside-picture", 2, "instances")
+    images, _ = read(data, rule="trainer")
+    assert [f.code for f in images.report.findings] == ["yolo-outside-picture"]
+
+
+@pytest.mark.parametrize("row", ["0 0.1", f"7 {RING}", "0 0 0 5 5 9 9", "person 0 0 1 1 1 0", f"nan {RING}"])
+def test_a_wrong_row_counts_as_one_instance(data: Path, row: str) -> None:
+    text(data / "labels/train/a.txt", f"0 {RING}\n{row}\n")
+    images, found = read(data)
+    (finding,) = images.report.findings
+    assert (finding.weight, finding.amount, finding.unit) == (Weight.ERROR, 1, "instances")
+    assert len(found[0].annotations) == 1
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 1), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=9)),
@@ -339,6 +369,31 @@ def test_a_detection_set(data: Path) -> None:
     assert finding.message == "2 boxes, no outlines: the labels of a detection data set; they are read as boxes"
     mixed = "1 label file, such as labels/train/a.txt, with boxes, others with outlines: the trainer then ignores all outlines"
     assert checked(data)["yolo-boxes-mixed"] == f".: {mixed}; outline those objects, or remove these files' rows"
+
+
+def test_a_detection_set_without_pictures_is_told_when_checked(data: Path) -> None:
+    for split in ("train", "val"):
+        (data / f"images/{split}").rename(data / f"images/{split} gone")
+    alone = "2 label files, such as labels/train/a.txt, without a picture"
+    assert "yolo-boxes" not in checked(data)
+    text(data / "labels/train/a.txt", "0 0.5 0.5 0.2 0.4\n1 0.5 0.5 1 1\n")
+    found = checked(data)
+    assert alone in found["yolo-labels-alone"]
+    assert found["yolo-boxes"] == (
+        ".: 1 label file, such as labels/train/a.txt, with boxes, no outlines: the labels of a detection data set;"
+        " to segment with them, outline the objects"
+    )
+    (finding,) = [f for f in maskconv.validate(data, format="yolo-seg") if f.code == "yolo-boxes"]
+    assert (finding.weight, finding.amount, finding.unit) == (Weight.WARNING, 2, "instances")
+    text(data / "labels/train/a.txt", f"0 0.5 0.5 0.2 0.4\n1 {RING}\n")
+    assert "yolo-boxes" not in checked(data)
+
+
+def test_the_real_detection_set_is_told_when_checked() -> None:
+    found = maskconv.validate(real_data("yolo-det-coco8-negative"), format="yolo-seg")
+    (finding,) = [f for f in found if f.code == "yolo-boxes"]
+    assert finding.message.startswith("8 label files, such as ")
+    assert finding.amount > 8
 
 
 def test_scores_and_tracks(data: Path) -> None:

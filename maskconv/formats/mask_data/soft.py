@@ -18,7 +18,9 @@ def note_soft(meanings: Mapping[int, Meaning | None], plain: Meaning | None, whe
     Values 1 to n, those of a table among them, are instances. Otherwise several plain ones are an error where they are
     more than 16, else a warning.
     """
-    levels = [value for value, found in meanings.items() if found is not None and found is plain]
+    if plain is None or not _is_instance(plain):
+        return
+    levels = [value for value, found in meanings.items() if found is plain]
     used = [value for value, found in meanings.items() if found is None or _is_instance(found)]
     if len(levels) > 1 and max(used) != len(used):
         note(_soft(len(levels), max(levels), where))

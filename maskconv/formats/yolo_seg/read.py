@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from maskconv import pictures
-from maskconv.errors import SourceError
+from maskconv.errors import MaskconvError, SourceError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.yolo_seg import layout, rows, trainer, walk
 from maskconv.formats.yolo_seg.numbers import Floats
@@ -150,9 +150,16 @@ class YoloSegReader(Reader[Item, YoloHead]):
             self._tally.missing.add(pair.name)
             return False
         elif not pair.picture and self.options.size is None:
-            self._tally.alone.add(pair.label)
+            self._tally.count_alone(pair.label, self._boxes(pair.label) if self.checking else 0)
             return False
         return True
+
+    def _boxes(self, label: str) -> int:
+        """How many boxes a label file holds that cannot be read otherwise."""
+        try:
+            return rows.count_boxes(self._tree.read(label))
+        except (MaskconvError, OSError):
+            return 0
 
     def _collide(self, note: Note, path: str, other: str) -> None:
         text = f"this picture and {other} differ only in the extension: one label file for both, and one item"
@@ -223,6 +230,8 @@ class YoloSegReader(Reader[Item, YoloHead]):
             fix = "to segment with them, outline the objects"
             note(Finding("yolo-boxes", Weight.WARNING, text, where, len(found.rows), "instances", fix))
         make, scale = _box if found.boxes else self._outline, np.array(size, np.float64)
+        if found.leave:
+            _note_beyond(found.rows, scale, where, note)
         shapes = [make(row, scale) for row in found.rows]
         return tuple(
             Annotation.unchecked(
@@ -239,6 +248,15 @@ class YoloSegReader(Reader[Item, YoloHead]):
             pixels = row.points * size
         pixels.flags.writeable = False
         return (Polygon.unchecked(exterior=pixels, holes=(), rule=PixelRule.CENTRE_NEAR),)
+
+
+def _note_beyond(found: list[Row], size: Floats, where: Where, note: Note) -> None:
+    count, far = rows.beyond(found, size)
+    if count:
+        subject = "1 row has" if count == 1 else f"{count:,} rows have"
+        text = f"{subject} points outside the picture, by up to {far:.1f} pixels: what lies there is cut off"
+        fix = "are these the labels of this picture? Else clip the coordinates to 0 to 1"
+        note(Finding("yolo-outside-picture", Weight.WARNING, text, where, count, "instances", fix))
 
 
 def _mark(picture: Picture, entry: Entry | None) -> tuple[int, int]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv.finding import Weight
-from maskconv.formats.yolo_seg.numbers import REJECTED, Floats, Numbers, Say
+from maskconv.formats.yolo_seg.numbers import REJECTED, Floats, Numbers, Say, fast
 from maskconv.formats.yolo_seg.numbers import numbers as of_file
 
-__all__ = ["Extras", "Row", "Rows", "read"]
+__all__ = ["Extras", "Row", "Rows", "beyond", "count_boxes", "read"]
 
 HIGHEST, LOWEST = np.float32(1.01), np.float32(-0.01)  # the trainer's tolerance for an outline's box
 
@@ -42,10 +42,11 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """A file's rows. ``boxes``: its points are (centre, size) of boxes, all of them."""
+    """A file's rows. ``boxes``: its points are (centre, size) of boxes, all of them; ``leave``: outlines have some outside 0..1."""
 
     rows: list[Row]
     boxes: bool = False
+    leave: bool = False
 
 
 @np.errstate(invalid="ignore", over="ignore")  # infinite numbers are told as such
@@ -62,10 +63,24 @@ def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Row
     if extras.values:
         kept &= _extras(numbers, extras, say)
     rows = _rows(numbers, extras, kept)
-    if boxes or _leaves(numbers, extras):
+    leave = not boxes and _leaves(numbers, extras)
+    if boxes or leave:
         rows = [row for row in rows if _inside(row, say, boxes=boxes)]
     _note_twice(rows, say)
-    return Rows(rows if boxes else _padded(rows, say), boxes)
+    return Rows(rows if boxes else _padded(rows, say), boxes, leave)
+
+
+def count_boxes(data: bytes) -> int:
+    """How many rows a label file has, where each is a class and the four values of a box; else 0."""
+    found = fast(data)
+    return len(found.lines) if found is not None and (np.diff(found.starts) == 5).all() else 0
+
+
+def beyond(rows: list[Row], size: Floats) -> tuple[int, float]:
+    """How many outlines have points more than one pixel outside a picture of that size, and how far the farthest is."""
+    pixels = (row.points * size for row in rows)
+    far = [float(np.maximum(-one, one - size).max()) for one in pixels]
+    return sum(one > 1 for one in far), max(far, default=0.0)
 
 
 # --- which rows can be used -------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Tally:
 
     unlabelled: Some = field(default_factory=Some)
     alone: Some = field(default_factory=Some)
+    alone_boxes: Some = field(default_factory=Some)  # those of them that hold boxes
+    alone_rows: int = 0  # of these
     missing: Some = field(default_factory=Some)
     several: Some = field(default_factory=Some)
     twice: Some = field(default_factory=Some)
@@ -49,6 +51,13 @@ class Tally:
         self.classes.update(a.label for a in image.annotations)
         if image.annotations:
             (self.boxes if isinstance(image.annotations[0].shape, Box) else self.outlines).add(label)
+
+    def count_alone(self, label: str, boxes: int) -> None:
+        """Count a label file without a picture, and how many boxes it holds, if nothing else."""
+        self.alone.add(label)
+        if boxes:
+            self.alone_boxes.add(label)
+            self.alone_rows += boxes
 
     def compare(self, picture: str, split: str | None, mark: tuple[int, int]) -> None:
         """Count a picture that an earlier split has as well; ``mark`` is its size and a checksum."""
@@ -78,6 +87,10 @@ class Tally:
 
     def _note_checked(self, tree: Tree, note: Note) -> None:
         where = tree.where("")
+        if self.alone_boxes.number:
+            text = f"{self.alone_boxes.of('label file')} with boxes, no outlines: the labels of a detection data set"
+            fix = "to segment with them, outline the objects"
+            note(Finding("yolo-boxes", Weight.WARNING, text, where, self.alone_rows, "instances", fix))
         if self.boxes.number and self.outlines.number:
             text = (
                 f"{self.boxes.of('label file')} with boxes, others with outlines: the trainer then ignores all outlines"
