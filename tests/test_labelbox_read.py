@@ -537,6 +537,7 @@ def test_what_is_wrong_is_an_error_with_its_line_and_the_rest_is_read(folder, ba
     (error,) = [f for f in findings if f.weight is Weight.ERROR]
     assert (error.code, error.where.path, error.where.line) == (code, str(path), 3)
     assert words in error.message and error.fix
+    assert (error.amount, error.unit) == (1, "" if code == "labelbox-json" else "instances")
 
 
 def test_colours_that_are_there_are_named(folder):

@@ -920,6 +920,7 @@ def test_what_is_left_out_is_noted(name):
     image = from_label(label, note=noted.append)
     (finding,) = noted
     assert (finding.code, finding.weight, finding.where.image, finding.where.annotation) == (code, weight, "a", 1)
+    assert (finding.amount, finding.unit) == (1, "instances")
     assert text in finding.message and len(image.annotations) == 1 and (image.width, image.height) == (2, 2)
 
 

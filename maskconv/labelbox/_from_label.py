@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,7 +156,7 @@ def _pixels(value: Mask, size: Size | None, where: Where, note: Note) -> Pixels 
     try:
         found = value.pixels
     except MaskconvError as error:
-        note(_at(as_finding(error), where))
+        note(replace(_at(as_finding(error), where), unit="instances"))
         return None
     except ValueError as error:
         note(Finding("labelbox-mask", Weight.ERROR, str(error), where, 1, "instances"))

@@ -48,7 +48,7 @@ class Index:
             try:
                 self._add(place, record)
             except RecordError as error:
-                note(place.error(path, error))
+                note(place.error(path, error, unit="instances" if _is_instance(record) else ""))
 
     @property
     def unsized(self) -> int:
@@ -121,3 +121,7 @@ class Index:
             if isinstance(text, str) and text:
                 self.labels.setdefault((key, text))
                 break
+
+
+def _is_instance(record: Any) -> bool:
+    return isinstance(record, dict) and not GEOMETRY_KEYS.isdisjoint(record) and not kinds.is_video(record)

@@ -71,10 +71,11 @@ class RowDecoder:
             self._keep(place, record)
         except RecordError as error:
             self._errors += 1
-            self._note(place.error(self._source, error, self._name))
+            self._note(place.error(self._source, error, self._name, unit="instances"))
         except orjson.JSONDecodeError:
             self._errors += 1
-            self._say(place, "labelbox-json", Weight.ERROR, "the file changed while it was read", fix="run it again")
+            text = "the file changed while it was read"
+            self._say(place, "labelbox-json", Weight.ERROR, text, unit="instances", fix="run it again")
         except _LeftOutError:
             self._errors += 1
 
