@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import limits, png
+from maskconv._jpeg import shown_size
 from maskconv._opencv import opencv, silent
 from maskconv.errors import DataError, PngError
 from maskconv.finding import Where
@@ -171,6 +172,8 @@ def _size(file: Any) -> tuple[int, int]:
     if start[:8] == b"\x89PNG\r\n\x1a\n" and b"eXIf" not in start:
         header = png.read_header(start, max_pixels=MAX_PIXELS)
         return header.width, header.height
+    if (size := shown_size(start)) is not None:
+        return size
     file.seek(0)
     with _header(file) as image:
         tags = getattr(image, "tag_v2", None)  # of a TIFF Pillow has turned the size already, in some versions

@@ -11,9 +11,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from maskconv import pictures
+from maskconv._jpeg import shown_size
 from maskconv.errors import DataError
 from maskconv.model import Picture
 
@@ -113,3 +116,50 @@ def test_a_folder_finds_pictures_by_item(tmp_path: Path) -> None:
     assert folder.find("sub/notes") is None
     assert pictures.stem("x/y.tar.jpeg") == "x/y.tar"
     assert pictures.stem("x/y.v2") == "x/y.v2"
+
+
+# JPEG headers, read without a library.
+
+
+def exif(orientation: int, order: str, entries: int = 1) -> bytes:
+    little = order == "II"
+    pack = lambda value, size: value.to_bytes(size, "little" if little else "big")  # noqa: E731
+    rows = [pack(0x0100 + k, 2) + pack(3, 2) + pack(1, 4) + pack(9, 2) + b"\0\0" for k in range(entries - 1)]
+    rows.append(pack(0x0112, 2) + pack(3, 2) + pack(1, 4) + pack(orientation, 2) + b"\0\0")
+    tiff = order.encode() + pack(42, 2) + pack(8, 4) + pack(entries, 2) + b"".join(rows) + pack(0, 4)
+    body = b"Exif\0\0" + tiff
+    return b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
+
+
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.booleans(),
+    st.booleans(),
+    st.one_of(st.none(), st.tuples(st.integers(0, 9), st.sampled_from(["II", "MM"]), st.integers(1, 4))),
+    st.sampled_from([0, 5, 70_000]),
+)
+def test_jpeg_headers_say_what_pillow_says(size, gray, progressive, turned, comment) -> None:
+    data = io.BytesIO()
+    Image.new("L" if gray else "RGB", size).save(data, "JPEG", progressive=progressive)
+    jpeg = data.getvalue()
+    if turned is not None:
+        jpeg = jpeg[:2] + exif(*turned) + jpeg[2:]
+    while comment > 0:
+        part = min(comment, 60_000)
+        jpeg = jpeg[:2] + b"\xff\xfe" + (part + 2).to_bytes(2, "big") + b"x" * part + jpeg[2:]
+        comment -= part
+    with Image.open(io.BytesIO(jpeg)) as image:
+        width, height = image.size
+        expected = (height, width) if image.getexif().get(274) in (5, 6, 7, 8) else (width, height)
+    found = shown_size(jpeg[: 1 << 16])
+    assert found == expected or (found is None and len(jpeg) > 1 << 16)
+    assert pictures.size_in(jpeg, Picture(path="a.jpg")) == expected
+    for cut in range(0, min(len(jpeg), 700), 7):
+        assert shown_size(jpeg[:cut]) in (None, expected)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_size_or_none(data: bytes) -> None:
+    for start in (data, b"\xff\xd8\xff" + data, b"\xff\xd8\xff\xe1\x00\x30Exif\0\0II*\0" + data):
+        found = shown_size(start)
+        assert found is None or min(found) > 0
