@@ -9,15 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from maskconv import registry
+from maskconv import labelmap, registry
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Report, Weight, Where
+from maskconv.labelmap_check import BACKGROUND, Log
+from maskconv.labelmap_foreign import NAMES, recognise
 from maskconv.model import AnnotatedImage
 from maskconv.options import nearest
 from maskconv.pictures import stem as stem_of
+from maskconv.plugin import Probe
+from maskconv.yolo.names import MAX_NAMES, given
 
 __all__ = ["Comparison", "Expected", "expected"]
 
+LISTS = frozenset({".txt", ".names", ".labelmap", ""})
 MOST = 1000  # unmatched names that are looked at for what they have in common
 
 
@@ -38,12 +43,38 @@ class Expected:
 
 
 def expected(path: Path) -> Expected:
-    """What an export, an ontology or a data set expects. Raises SourceError, FormatError."""
+    """What an export, an ontology, a list of names or a data set expects. Raises SourceError, FormatError."""
     seen = registry.probe(path)
     for fmt in registry.formats():
         if fmt.expects is not None and (found := fmt.expects(seen)) is not None:
             return found
-    return _read(path)
+    return (_listed(path) if _may_list(seen) else None) or _read(path)
+
+
+def _may_list(seen: Probe) -> bool:
+    """Whether it is a small text file that no format reads."""
+    small = seen.kind == "file" and seen.suffix in LISTS and seen.path.stat().st_size <= MAX_NAMES
+    return small and not any(fmt.reader for fmt in registry.candidates(seen.path))
+
+
+def _listed(path: Path) -> Expected | None:
+    """Of a labelmap.txt, or a file with a name a line; None where it is no text. Raises SourceError."""
+    data, where = path.read_bytes(), Where(path=str(path))
+    text = labelmap.decode(data, Log(_silent, str(path)))
+    if text is None:
+        return None
+    kind = recognise(text)
+    if kind not in {None, NAMES}:
+        fix = "write a name a line, or name a data.yaml or a labelmap.txt"
+        text = f"lists no names: it {'is' if kind == 'empty' else 'looks like'} {kind}"
+        raise SourceError(text, where=where, fix=fix)
+    if kind == NAMES:
+        found = list(given(str(path), _silent).values())
+    elif (labels := labelmap.parse(data, _silent, path=str(path))) is not None:
+        found = [label for label in labels.labels if label.name != BACKGROUND]
+    else:
+        raise SourceError("is no usable label map", where=where, fix=f"mend it: maskconv labelmap {path} --fix")
+    return Expected(path.name, {label.name: "" for label in found})
 
 
 def _read(path: Path) -> Expected:

@@ -12,7 +12,7 @@ from maskconv.labelmap_check import (
 )
 from maskconv.labelmap_lines import HEADER_COMMENT, MAX_LINE, WIDE_COLON, guess_color, text_lines
 
-__all__ = ["foreign", "recognise"]
+__all__ = ["NAMES", "foreign", "recognise"]
 
 _Kind = tuple[str, str, str]
 _WHOLE: tuple[_Kind, ...] = (  # what it is, how its text looks, where its first name is
@@ -33,7 +33,8 @@ _EACH: tuple[_Kind, ...] = (  # the same, how each line looks
 )
 _JSON = ("JSON", "", r"\"(?:name|label)\"\s*:\s*\"([^\"\n]+)")
 _CSV = ("CSV", "", "")
-_NAMES = ("a list of names, one per line", "", r"(.+)")
+NAMES = "a list of names, one per line"
+_NAMES = (NAMES, "", r"(.+)")
 _EMPTY = ("empty", "", "")
 
 

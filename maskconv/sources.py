@@ -93,9 +93,10 @@ def reading(
         fmt = recognised(path, from_)
         report.source_format = fmt.name
         if fmt.reader is None:
-            can = "checked but holds no annotations" if fmt.check else "written but not read"
             fix = f"check it with: maskconv validate {path}" if fmt.check else "name the data set that it was made of"
-            text = f"this is {fmt.title}, which can be {can}"
+            text = f"this is {fmt.title}, which can be written but not read"
+            if fmt.check:  # which takes a file by its name, whatever is in it
+                text = f"this can be checked as {fmt.title}, but holds no annotations"
             raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
         reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
         reader.access, reader.sources = access, (path, *map(Path, paths[1:]))

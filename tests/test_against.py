@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -137,6 +138,55 @@ def test_real_exports_with_masks_elsewhere(name: str, images: int, instances: in
     facts = maskconv.info(path)
     assert (facts["images"], facts["instances"], facts["unread"]) == (images, instances, 1)
     assert list(facts["labels"]) == list(expected(path).labels) == labels
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("classes.txt", "car\ntraffic light\n"),
+        ("obj.names", "\ufeffcar\r\ntraffic light\r\n\r\n"),
+        ("labelmap.txt", "car\ntraffic light\n"),
+        ("labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:1,2,3::\ntraffic light:4,5,6::\n"),
+        ("labels.txt", "background:0,0,0::\ncar:#ff0000::\ntraffic light:4,5,6::\n"),
+        ("labelmap.txt", "background:::\ncar:::\ntraffic light:::\n"),
+    ],
+)
+def test_a_list_of_names_is_read(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    found = expected(path)
+    assert (found.what, found.labels, found.items) == (name, {"car": "", "traffic light": ""}, None)
+    assert labelmap_make.names_of(str(path)) == ["car", "traffic light"]
+    (wrong,) = compared(found, "a", labels=("car", "tree"))
+    assert wrong.message == f"{name} has no label 'tree'; 1 instance has it here"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("labelmap.txt", b'item {\n name: "car"\n id: 1\n}\n', "lists no names: it looks like a TensorFlow label map"),
+        (
+            "a.txt",
+            b"0 0.1 0.1 0.2 0.1 0.2 0.3\n",
+            "lists no names: it looks like a list of 'id name'; write a name a line",
+        ),
+        ("a.txt", b"", "lists no names: it is empty; write a name a line, or name a data.yaml or a labelmap.txt"),
+        ("a.txt", b"car\n\nperson\n", "class 1 has no name"),
+        ("a.txt", b"car\ncar\n", "classes 0 and 1 are both called 'car'"),
+        ("labelmap.txt", b"car:1,2,3::\ncar:4,5,6::\n", "is no usable label map; mend it: maskconv labelmap "),
+    ],
+)
+def test_text_that_lists_no_names(name: str, data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(SourceError, match=re.escape(message)):
+        expected(tmp_path / name)
+
+
+def test_what_is_no_text_lists_no_names(tmp_path: Path) -> None:
+    for name, data in (("a.txt", bytes(range(256))), ("b.txt", b"car\n" * (1 << 19)), ("labelmap.txt", b"\0" * 99)):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(FormatError, match=r"no format recognises this|this can be checked as CVAT's labelmap\.txt"):
+            expected(tmp_path / name)
 
 
 def test_what_says_nothing(tmp_path: Path) -> None:
