@@ -339,7 +339,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
     from maskconv import driver, face
 
     with terminal.progress(path):
-        facts = driver.info(path, format=from_, **access, **terminal.given["from"])
+        facts = driver.info(path, format=from_, **(access | terminal.given["from"]))
     if terminal.json:
         terminal.document({"ok": True, **facts, "error": None})
         return

@@ -39,10 +39,15 @@ def reason(colors: NDArray[Any], table: Table) -> tuple[str, str]:
         text = f"about {round(near * len(colors)):,} of them within {NEAR} of a declared one, as JPEG leaves them"
         return text, f"masks were saved as JPEG: {again}"
     if blended >= 0.5:
-        text = f"about {round(blended * len(colors)):,} of them blends of two declared ones, as interpolation leaves them"
+        text = (
+            f"about {round(blended * len(colors)):,} of them blends of two declared ones, as interpolation leaves them"
+        )
         return text, f"masks were resized with interpolation: {again}"
     if len(colors) >= FLOOD:
-        return "as JPEG and interpolation leave them", f"masks were saved as JPEG, or resized with interpolation: {again}"
+        return (
+            "as JPEG and interpolation leave them",
+            f"masks were saved as JPEG, or resized with interpolation: {again}",
+        )
     return "", ""
 
 
