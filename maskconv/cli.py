@@ -14,7 +14,7 @@ from maskconv.flags import FormatCommand
 
 if TYPE_CHECKING:
     from maskconv.finding import Report
-    from maskconv.labelmap_make import Setup
+    from maskconv.labelmap_make import Fixed, Setup
     from maskconv.terminal import Terminal
 
 __all__ = ["cli", "main"]
@@ -300,7 +300,7 @@ def validate(
     The exit status is 1 where there are errors or data would be lost, with --strict also where there are warnings.
     With --for, the target's options are --to-X VALUE.
     """
-    from maskconv import driver, face, review
+    from maskconv import driver, review
 
     if terminal.given["to"] and not for_:
         raise click.UsageError("--to-X are options of a target: say which, --for FORMAT", click.get_current_context())
@@ -308,6 +308,13 @@ def validate(
     sides = {"options": terminal.given["from"], "write": terminal.given["to"]}
     with terminal.progress(path) as progress:
         report = review.check(path, from_, **sides, for_=for_, against=against, progress=progress, access=access)
+    _judge(terminal, path, report, strict=strict)
+
+
+def _judge(terminal: Terminal, path: str, report: Report, *, strict: bool = False) -> None:
+    """What a check found, and the exit status that it makes."""
+    from maskconv import face
+
     bad = ("error", "data", "warning") if strict else ("error", "data")
     ok = not any(tally.weight in bad for tally in report.heaviest)
     if terminal.json:
@@ -356,7 +363,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
     "--from-names",
     "names",
     metavar="NAMES",
-    help="Make a label map: a,b,c, or what a data.yaml, a model, a task, an ontology or a data set has.",
+    help="Make a label map: a,b,c, or what a list, a data.yaml, a model, a task, an ontology or a data set has.",
 )
 @click.option(
     "--as",
@@ -366,6 +373,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
 )
 @click.option("-o", "--output", metavar="OUT", help="Write there, not to standard output.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@JSON
 @DEBUG
 @click.pass_obj
 def labelmap(
@@ -381,37 +389,54 @@ def labelmap(
 ) -> None:
     """Check, mend or make a labelmap.txt.
 
-    FILE is a labelmap.txt, with --as any data set that has labels. The result goes to standard output or to OUT, which may be
-    FILE. The exit status is 1 where something is left that CVAT would refuse or change.
+    FILE is a labelmap.txt, with --as any data set that has labels; without an option it is checked, as validate does. What is made
+    goes to standard output or to OUT, which may be FILE. The exit status is 1 where something is left that CVAT would refuse or
+    change.
     """
-    from maskconv import face, labelmap_make
+    from maskconv import labelmap_make, review
 
     if (file is None) == (names is None):
         raise click.UsageError("labelmap takes a FILE or --from-names, one of the two", click.get_current_context())
+    if file is not None and as_ is None and not fix:
+        if output is not None:
+            raise click.UsageError("-o takes what --fix, --as or --from-names make", click.get_current_context())
+        _judge(terminal, file, review.check(file))
     terminal.stdout_is_data = output is None
     if fix and file is not None and as_ is None:
         fixed = labelmap_make.mended(file)
+        overwrite = overwrite or labelmap_make.same(file, output)
+        _show_fixed(terminal, file, fixed)
+    else:
+        fixed = labelmap_make.Fixed(labelmap_make.made(file, names, as_))
+    if fixed.text is not None:
+        _put(terminal, fixed.text, output, overwrite=overwrite)
+    if terminal.json:
+        terminal.document(labelmap_make.facts(fixed, as_))
+    terminal.leave(1 if fixed.bad else 0)
+
+
+def _show_fixed(terminal: Terminal, file: str, fixed: Fixed) -> None:
+    """What was mended in a file, on standard error."""
+    from maskconv import face
+
+    if not terminal.json:
         for line in face.fix_lines(file, fixed, terminal.look(err=True)):
             terminal.line(line, err=True)
-        if fixed.text is not None:
-            _put(terminal, fixed.text, output, overwrite=overwrite or labelmap_make.same(file, output))
-        terminal.leave(1 if fixed.bad else 0)
-    elif names is not None or as_ is not None:
-        _put(terminal, labelmap_make.made(file, names, as_), output, overwrite=overwrite)
-    else:
-        raise click.UsageError(f"say what to do with {file}: --fix or --as (to check it: maskconv validate {file})")
 
 
 def _put(terminal: Terminal, text: str, output: str | None, *, overwrite: bool) -> None:
     """A text for standard output or a file."""
     from maskconv import labelmap_make
 
-    if output is None:
+    if output is not None:
+        labelmap_make.put(output, text, overwrite=overwrite)
+    if terminal.json:
+        return
+    if output is not None:
+        terminal.note(f"written: {output}")
+    else:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
-    else:
-        labelmap_make.put(output, text, overwrite=overwrite)
-        terminal.note(f"written: {output}")
 
 
 @cli.command()

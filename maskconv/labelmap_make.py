@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ from maskconv.plugin import Target
 from maskconv.sources import head_of, reading
 from maskconv.stage import Stage
 
-__all__ = ["Setup", "from_names", "labels_of", "made", "mended", "names_of", "put", "same", "set_up"]
+__all__ = ["Fixed", "Setup", "facts", "from_names", "labels_of", "made", "mended", "names_of", "put", "same", "set_up"]
 
 Setup = Literal["cvat-json", "labelbox-ontology"]
 
@@ -96,6 +97,14 @@ def made(file: str | None, names: str | None, kind: Setup | None) -> str:
     return labelmap.write(labels) if kind is None else set_up(labels, kind)
 
 
+def facts(fixed: Fixed, kind: Setup | None) -> dict[str, Any]:
+    """What the command prints as JSON: the label map's ``text``, or a platform's set-up as ``document``; what was changed."""
+    made = {"text": fixed.text} if kind is None else {"document": json.loads(fixed.text or "null")}
+    changes = [asdict(change) for change in fixed.changes]
+    left = [finding.to_dict() for finding in fixed.left]
+    return {"ok": not fixed.bad, **made, "changes": changes, "left": left, "error": None}
+
+
 def labels_of(path: Path) -> LabelMap:
     """The labels of a label map or a data set. Raises SourceError, FormatError."""
     fmt = registry.sniff(path)
@@ -116,6 +125,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(labelmap.MAX_BYTES + 1)
     except OSError as error:
+        registry.probe(path)  # a missing file is told the same way everywhere
         text, where = f"cannot be read ({error.strerror or error})", Where(path=str(path))
         raise SourceError(text, where=where, code="source-unreadable", fix="check the path") from error
 

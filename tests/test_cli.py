@@ -382,6 +382,46 @@ def test_validate_judges_by_weight(run, monkeypatch, weight, status, strict):
     assert run("validate", "a.odd", "--strict")[0] == strict
 
 
+WRONG_MAP = "background:0,0,0::\ncar:#ff0000::\nCar:0,0,142::\n"
+
+
+def test_labelmap_json_of_what_is_mended(run, here):
+    (here / "labelmap.txt").write_text(WRONG_MAP)
+    status, out, err = run("labelmap", "labelmap.txt", "--fix", "--json")
+    found = json.loads(out)
+    assert list(found) == ["ok", "text", "changes", "left", "error"]
+    assert (status, err, found["ok"], found["error"]) == (0, "", True, None)
+    assert "car:255,0,0::" in found["text"].splitlines()
+    assert {"line": 2, "old": "car:#ff0000::", "new": "car:255,0,0::"} in found["changes"]
+    assert [(f["code"], f["where"]["line"]) for f in found["left"]] == [("labelmap-near-name", 4)]
+    (here / "labelmap.txt").write_bytes(b"\0" * 99)
+    status, out, err = run("labelmap", "labelmap.txt", "--fix", "--json")
+    found = json.loads(out)
+    assert (status, err, found["ok"], found["text"], found["changes"]) == (1, "", False, None, [])
+    assert found["left"][0]["code"] == "labelmap-binary"
+
+
+def test_labelmap_json_of_what_is_made(run, here):
+    status, out, err = run("labelmap", "--from-names", "car", "--json", "-o", "map.txt")
+    text = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncar:128,0,0::\n"
+    assert json.loads(out) == {"ok": True, "text": text, "changes": [], "left": [], "error": None}
+    assert (status, err, (here / "map.txt").read_text()) == (0, "", text)
+    status, out, _ = run("labelmap", "map.txt", "--as", "cvat-json", "--json")
+    car = {"name": "car", "color": "#800000", "type": "any", "attributes": []}
+    assert json.loads(out) == {"ok": True, "document": [car], "changes": [], "left": [], "error": None}
+    status, out, err = run("labelmap", "--from-names", "car", "--json", "-o", "map.txt")
+    found = json.loads(out)
+    assert (status, err, found["ok"], found["error"]["kind"]) == (1, "", False, "TargetExistsError")
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+@pytest.mark.parametrize("text", [WRONG_MAP, "background:0,0,0::\ncar:1,2,3::\n", None])
+def test_a_label_map_alone_is_checked_as_validate_does(run, here, text, more):
+    if text is not None:
+        (here / "labelmap.txt").write_text(text)
+    assert run("labelmap", "labelmap.txt", *more) == run("validate", "labelmap.txt", *more)
+
+
 def test_info(run):
     status, out, _ = run("info", "a.mcv")
     assert status == 0
