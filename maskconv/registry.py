@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from maskconv.errors import FormatError, SourceError, UnknownFormatError
 from maskconv.finding import Where
+from maskconv.model import PICTURE_SUFFIXES
 from maskconv.options import nearest
 from maskconv.plugin import Format, Probe
 from maskconv.store import ZIP_ERRORS, walk
@@ -58,6 +59,12 @@ COMMANDS = (
 )
 GROUP = "maskconv.formats"
 KEYS_WITHIN = 1 << 20
+# Widespread JSON that no format reads, by keys of its start; long lists of COCO hide what follows them.
+OTHERS = (
+    ("COCO", frozenset({"images", "annotations", "categories"})),
+    ("COCO", frozenset({"info", "licenses", "images"})),
+    ("LabelMe", frozenset({"shapes", "imagePath"})),
+)
 
 
 @cache
@@ -170,8 +177,24 @@ def _unknown(seen: Probe, where: Where) -> FormatError:
     known = next((pair for pair in told if pair is not None), None)
     if known is not None:
         return FormatError(f"{text}: {known[0]}", where=where, fix=known[1])
+    other = next((name for name, keys in OTHERS if keys <= seen.keys), None)
+    if other is not None:
+        text, fix = f"this is a {other} file, which maskconv does not read", "export it again as masks, or for YOLO"
+        return FormatError(text, where=where, fix=fix)
     readers = [f.name for f in formats() if f.reader is not None]
-    return FormatError(text, where=where, fix=f"if you know better, name it: --from {' | '.join(readers)}")
+    known_better = f"if you know better, name it: --from {' | '.join(readers)}"
+    return FormatError(text, where=where, fix="; ".join(_of_pictures(seen)) or known_better)
+
+
+def _of_pictures(seen: Probe) -> Iterator[str]:
+    """What can be done with pictures and nothing else."""
+    suffixes = {suffix for _, suffix in seen.entries} if seen.kind != "file" else {seen.suffix}
+    if not suffixes or not suffixes <= PICTURE_SUFFIXES:
+        return
+    if seen.kind != "zip":
+        yield f"to annotate pictures: maskconv predict {seen.path} TARGET --model WEIGHTS"
+    if ".png" in suffixes:
+        yield "if they are masks: --from mask-data with --from-label NAME, --from-colors FILE or --from-files suffix"
 
 
 def probe(path: Path) -> Probe:
@@ -238,14 +261,19 @@ def _keys(data: bytes) -> frozenset[str]:
     return frozenset(keys)
 
 
+def _some(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:6]) + (" ..." if len(ordered) > 6 else "")
+
+
 def _looks(seen: Probe) -> str:
     if seen.kind != "file":
-        folders = sorted({folder or "." for folder, _ in seen.entries})
-        return (
-            f"{seen.kind} (it holds {', '.join(folders[:6])}{' ...' if len(folders) > 6 else ''})"
-            if folders
-            else f"empty {seen.kind}"
-        )
+        folders, suffixes = ({pair[k] for pair in seen.entries} for k in (0, 1))
+        held = _some(suffix or "files without a suffix" for suffix in suffixes)
+        within = _some(folders - {""})
+        if within:
+            held += f"{', also' if '' in folders else ''} in {within}"
+        return f"{seen.kind} (it holds {held})" if held else f"empty {seen.kind}"
     kinds = ((b"\x89PNG", "PNG picture"), (b"\xff\xd8", "JPEG picture"), (b"<", "XML or HTML file"), (b"%PDF", "PDF"))
     for magic, kind in kinds:
         if seen.head.startswith(magic):

@@ -185,8 +185,60 @@ def test_none_recognises_the_folder(tmp_path: Path) -> None:
         registry.sniff(tmp_path)
     for name in "abcdefgh":
         put(tmp_path / name / "x.txt", "")
-    with pytest.raises(FormatError, match=r"this folder \(it holds a, b, c, d, e, f \.\.\.\)"):
+    with pytest.raises(FormatError, match=r"this folder \(it holds \.txt in a, b, c, d, e, f \.\.\.\)"):
         registry.sniff(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "held"),
+    [
+        (("a.jpg", "b.TXT"), ".jpg, .txt"),
+        (("a.jpg", "sub/b.txt"), ".jpg, .txt, also in sub"),
+        (("x/a", "y/b.csv"), ".csv, files without a suffix in x, y"),
+    ],
+)
+def test_what_an_unknown_folder_holds(tmp_path: Path, names: tuple[str, ...], held: str) -> None:
+    for name in names:
+        put(tmp_path / "in" / name, "")
+    with pytest.raises(FormatError) as caught:
+        registry.sniff(tmp_path / "in")
+    assert caught.value.message == f"no format recognises this folder (it holds {held})"
+    assert caught.value.fix.startswith("if you know better, name it: --from ")
+
+
+def test_what_can_be_done_with_pictures(tmp_path: Path) -> None:
+    def fix(path: Path) -> str:
+        with pytest.raises(FormatError) as caught:
+            registry.sniff(path)
+        return caught.value.fix
+
+    predict = "to annotate pictures: maskconv predict {} TARGET --model WEIGHTS"
+    masks = "if they are masks: --from mask-data with --from-label NAME, --from-colors FILE or --from-files suffix"
+    path = put(tmp_path / "in" / "a.jpg", b"\xff\xd8\xff").parent
+    assert fix(path) == predict.format(path)
+    picture = put(path / "sub" / "b.PNG", b"\x89PNG\r\n\x1a\n")
+    assert fix(path) == f"{predict.format(path)}; {masks}"
+    assert fix(picture) == f"{predict.format(picture)}; {masks}"
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.writestr("b.png", b"")
+    assert fix(tmp_path / "in.zip") == masks
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"info": {}, "images": [{"id": 1}], "annotations": [], "categories": []}', "COCO"),
+        ('{"info": {}, "licenses": [], "images": [' + '{"file_name": "a.jpg"},' * 50_000, "COCO"),
+        ('{"version": "5.0", "shapes": [{"label": "car"}], "imagePath": "a.jpg", "imageData": null}', "LabelMe"),
+    ],
+    ids=["COCO", "long COCO", "LabelMe"],
+)
+def test_json_of_others(tmp_path: Path, text: str, name: str) -> None:
+    path = put(tmp_path / "a.json", text)
+    with pytest.raises(
+        FormatError, match=f"a.json: this is a {name} file, which maskconv does not read; export it again"
+    ):
+        registry.sniff(path)
 
 
 def test_zip_that_is_damaged(tmp_path: Path) -> None:
