@@ -118,7 +118,9 @@ class Reader(ABC, Generic[U, H]):
     pinned: ClassVar[bool] = False
     gathers: ClassVar[bool] = False
     checking = False  # set before head() where a source is validated, not converted
-    uploading = False  # set besides where it is this very source that goes to its platform: what that refuses is an error
+    uploading = (
+        False  # set besides where it is this very source that goes to its platform: what that refuses is an error
+    )
     access = Access()  # set before open()
 
     def __init__(self, source: Path, options: AnyOptions) -> None:
@@ -164,12 +166,15 @@ class Reader(ABC, Generic[U, H]):
 
 
 class Writer(ABC, Generic[P]):
-    """Turns the vocabulary into one target. Pickles; knows no stage until ``begin``."""
+    """Turns the vocabulary into one target. Pickles as (options): what ``begin`` was given stays behind."""
 
     Options: ClassVar[type[AnyOptions]] = AnyOptions
 
     def __init__(self, options: AnyOptions) -> None:
         self.options = options
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.options,)
 
     def layout(self, path: Path) -> Layout:
         """Whether the target is one file, a zip, or a folder."""

@@ -239,7 +239,7 @@ def test_skip_writes_the_rest_and_exits_1(run, here):
     break_lines(here / "a.mcv", 3)
     status, out, err = run("convert", "a.mcv", "b.mcv", "--on-error", "skip")
     assert status == 1
-    assert "a.mcv (mcv) -> b.mcv (mcv): 2 images, 2 instances" in out and "a.mcv:3" in err
+    assert "a.mcv (mcv) -> b.mcv (mcv): 2 of 3 images, 2 instances" in out and "a.mcv:3" in err
     assert len((here / "b.mcv").read_text().splitlines()) == 3
 
 

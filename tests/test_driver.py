@@ -342,7 +342,10 @@ def test_formats_that_cannot(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cvat-mask is a .* and cannot go to standard output"):
         maskconv.convert(path, "-", to="cvat-mask")
     (tmp_path / "labelmap.txt").write_text("background:0,0,0::\ncat:128,0,0::\n")
-    with pytest.raises(FormatError, match="can be checked but holds no annotations; check it with: maskconv validate"):
+    with pytest.raises(
+        FormatError,
+        match=r"can be checked as CVAT's labelmap\.txt, but holds no annotations; check it with: maskconv validate",
+    ):
         maskconv.convert(tmp_path / "labelmap.txt", tmp_path / "x.mcv")
 
 

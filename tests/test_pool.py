@@ -68,11 +68,12 @@ def test_an_error_comes_out_with_its_facts(workers) -> None:
     assert caught.value.fix == "twelve"
 
 
-def test_large_units_and_answers_do_not_lock_up() -> None:
-    class Echo(Work):
-        def __call__(self, batch):
-            return batch
+class Echo(Work):
+    def __call__(self, batch):
+        return batch
 
+
+def test_large_units_and_answers_do_not_lock_up() -> None:
     items = [[os.urandom(1 << 20)] for _ in range(24)]
     assert list(pool.ordered(Echo(), items, 2, "processes")) == items
 
