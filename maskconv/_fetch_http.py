@@ -110,11 +110,15 @@ class _Connection(http.client.HTTPConnection):
         self._url, self._allowed, self._limits = url, allowed, limits
         self.plain: socket.socket | None = None
         self.used = False
+        self.ended = False
 
     def connect(self) -> None:
         url, step = self._url, self._limits.connect
         plain = _fetch_address.connect(url.host, url.port, self._allowed, lambda: self.clock.left(step))
         self.plain = plain
+        if self.ended:  # it was cut before there was anything to cut
+            plain.close()
+            raise ConnectionAbortedError("the run is ending")
         if url.scheme == "https":
             try:
                 plain.settimeout(self.clock.left(step))
@@ -125,7 +129,8 @@ class _Connection(http.client.HTTPConnection):
         self.sock = _Link(plain, lambda: self.clock.left(self._limits.silence))
 
     def cut(self) -> None:
-        """End whatever this connection waits for, from another thread."""
+        """End whatever this connection waits for, from another thread, or will wait for."""
+        self.ended = True
         if self.plain is not None:
             with suppress(OSError):
                 socket.socket.shutdown(self.plain, socket.SHUT_RDWR)  # TLS's own would not wake a reader
@@ -138,6 +143,7 @@ class Connections:
         self._allowed, self._limits = allowed, limits
         self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
         self._busy: set[_Connection] = set()
+        self._ended = False
         self._lock = threading.Lock()
 
     @contextmanager
@@ -169,6 +175,7 @@ class Connections:
         with self._lock:
             idle = self._idle.get(url[:3])
             connection = idle.pop() if idle else _Connection(url, self._allowed, self._limits)
+            connection.ended = self._ended
             self._busy.add(connection)
         connection.clock = clock
         return connection
@@ -185,6 +192,7 @@ class Connections:
 
     def close(self) -> None:
         with self._lock:
+            self._ended = True
             for connection in self._busy:
                 connection.cut()
             idle = [connection for each in self._idle.values() for connection in each]

@@ -928,3 +928,17 @@ def test_options_that_need_fetch(tmp_path, capsys):
     (tmp_path / "in.ndjson").write_text("")
     code, said = run(capsys, "convert", tmp_path / "in.ndjson", tmp_path / "out.mcv", "--allow-host", "x")
     assert code == 2 and "--fetch" in said
+
+
+def test_a_connection_that_is_cut_before_it_is_made_ends_at_once(server):
+    server.routes["/m/0.png"] = silent(25)
+    connections = _fetch_http.Connections(frozenset({"127.0.0.1"}), Limits())
+    url = parse(server.url("/m/0.png"))
+    connection = connections._take(url, _fetch_http.Clock(Limits()))
+    connections.close()
+    began = time.monotonic()
+    with pytest.raises(ConnectionAbortedError):
+        connection.request("GET", url.target)
+    with pytest.raises(ConnectionAbortedError):
+        connections._take(url, _fetch_http.Clock(Limits())).request("GET", url.target)
+    assert time.monotonic() - began < 5
