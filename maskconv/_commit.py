@@ -23,6 +23,7 @@ from maskconv.finding import Where
 
 __all__ = [
     "JOURNAL",
+    "PLAN",
     "Move",
     "clear",
     "lock",

@@ -25,7 +25,7 @@ from maskconv._opencv import opencv, silent
 from maskconv.errors import DataError, PngError
 from maskconv.finding import Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
-from maskconv.store import ZIP_ERRORS, walk
+from maskconv.store import ZIP_ERRORS, read_whole, walk
 
 __all__ = ["MAX_PICTURE", "PictureFolder", "is_picture", "pixels", "read", "size_in", "size_of", "stem"]
 
@@ -82,20 +82,7 @@ def _below(folder: Path) -> Iterator[str]:
 
 def read(picture: Picture) -> bytes:
     """A picture's file, untouched. Raises DataError."""
-    most = limits.member()
-    try:
-        with _opened(picture) as file:
-            data: bytes = file.read(most + 1)
-    except ZIP_ERRORS as error:
-        reason = getattr(error, "strerror", None) or error
-        fix = "check that it is still there"
-        raise DataError(
-            f"cannot be read ({reason})", where=_where(picture), code="member-unreadable", fix=fix
-        ) from error
-    if len(data) > most:
-        text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
-        raise DataError(text, where=_where(picture), code="member-too-big", fix=fix)
-    return data
+    return read_whole(_where(picture), lambda: _opened(picture))
 
 
 def size_of(picture: Picture) -> tuple[int, int]:

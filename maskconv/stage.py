@@ -7,7 +7,6 @@ keeps a journal, and an interrupted run leaves it behind: a run with the same fi
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sys
@@ -15,31 +14,21 @@ import tempfile
 import zipfile
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from maskconv import limits
-from maskconv._commit import (
-    JOURNAL,
-    clear,
-    lock,
-    move_all,
-    part_moves,
-    parts,
-    repair,
-    settled,
-    stage_folder,
-    write_plan,
-)
-from maskconv.errors import DataError, MaskconvError, TargetError, TargetExistsError
+from maskconv._blobs import Blobs, Files, Members
+from maskconv._commit import JOURNAL, PLAN, clear, lock, move_all, part_moves, repair, settled, stage_folder, write_plan
+from maskconv._place import check_sidecar, check_target, explained
+from maskconv.errors import DataError, MaskconvError, TargetError
 from maskconv.filenames import Names
 from maskconv.finding import Where
 from maskconv.journal import Done, Journal
 from maskconv.plugin import Copy, Target
 from maskconv.result import Result
-from maskconv.store import ZIP_ERRORS
+from maskconv.store import read_whole
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,8 +36,6 @@ if TYPE_CHECKING:
     from maskconv.cloud import Bucket, Uploads
 
 __all__ = ["DryStage", "Stage", "explained", "repair"]
-
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time a zip can hold: same input, same bytes
 
 
 class Stage:
@@ -71,10 +58,9 @@ class Stage:
         self._resumed = False
         self._moves: list[tuple[Path, Path]] = []
         self._parts: list[Path] = []
-        self._blobs: Path | None = None
+        self._blobs: Blobs | None = None
         self._names = Names()
         self._main: IO[bytes] | None = None
-        self._zip: zipfile.ZipFile | None = None
         self._fresh: list[Any] = []
         self._uploads: Uploads | None = None
         self._unrecorded: deque[tuple[Done, list[tuple[str, Future[bool]]]]] = deque()
@@ -86,7 +72,7 @@ class Stage:
                 self.folder = Path(tempfile.mkdtemp(prefix="maskconv-"))
             else:
                 repair(target.path, keep_journal=bool(fingerprint))
-                self._check(target.path)
+                check_target(target, overwrite=overwrite)
                 self._claim(settled(target.path))
             try:
                 self._resume(fingerprint)
@@ -94,19 +80,6 @@ class Stage:
             except BaseException:
                 self.abort(keep=True)
                 raise
-
-    def _check(self, path: Path) -> None:
-        where = Where(path=str(path))
-        if not path.parent.is_dir():
-            raise TargetError(f"the folder {path.parent} does not exist", where=where, fix="create it first")
-        older = parts(path) if self.target.layout == "parts" else []
-        for there in [path, *older]:
-            if not self.overwrite and os.path.lexists(there):
-                fix = "choose another name or replace it with --overwrite"
-                raise TargetExistsError("the target exists already", where=Where(path=str(there)), fix=fix)
-        for folder in filter(Path.is_dir, older):
-            text = "this folder has the name of one of the target's parts"
-            raise TargetError(text, where=Where(path=str(folder)), fix="choose another name")
 
     def _claim(self, final: Path) -> None:
         """Make and lock the stage folder."""
@@ -137,50 +110,28 @@ class Stage:
         main = self.folder / "main"
         if self.target.layout == "folder":
             main.mkdir(exist_ok=True)
-            self._blobs = main
+            self._blobs = Files(main)
         elif self.target.layout == "zip":
             self._main = main.open("r+b" if main.exists() else "w+b", buffering=1 << 16)
-            self._zip = self._reopened(self._main)
+            self._blobs = Members(self._main, (facts for done in self.done() for facts in done.state))
         elif self.target.layout == "file":
             self._main = main.open("wb", buffering=1 << 20)
         if not self.target.stdout and self.target.layout != "parts":
             self._moves.append((main, settled(self.target.path)))
 
-    def _reopened(self, file: IO[bytes]) -> zipfile.ZipFile:
-        """A zip that goes on behind the members that the journal names; what came after them is cut off."""
-        infos = [_info(*facts) for done in self.done() for facts in done.state]
-        end = max((info.header_offset + _span(info) for info in infos), default=0)
-        file.truncate(end)
-        file.seek(end)
-        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
-        archive.filelist += infos
-        archive.NameToInfo |= {info.filename: info for info in infos}
-        return archive
-
     def sidecar(self, path: Path) -> None:
         """Blobs go into this folder, beside a single-file target. Raises TargetExistsError, TargetError."""
-        where = Where(path=str(path))
-        if self.target.stdout:
-            raise TargetError("standard output has no place for mask files", fix="write to a file instead")
-        if path.exists() and not self.overwrite:
-            fix = "remove it, choose another folder, or replace it with --overwrite"
-            raise TargetExistsError("the folder for the masks exists already", where=where, fix=fix)
-        if path.exists() and any(p.suffix != ".png" for p in path.rglob("*") if not p.is_dir()):
-            fix = "choose another folder"
-            raise TargetError("the folder for the masks holds other files, too", where=where, fix=fix)
-        if any(settled(path) in (source.resolve(), *source.resolve().parents) for source in self._sources):
-            text = "the folder for the masks holds the source"
-            raise TargetError(text, where=where, fix="choose another folder")
+        check_sidecar(path, self.target, self._sources, overwrite=self.overwrite)
         with explained(self.target.path):
-            path = settled(path)
+            final = settled(path)
             staged = self.folder / f"side-{len(self._moves)}"
-            there = next(parent for parent in path.parents if parent.exists())
+            there = next(parent for parent in final.parents if parent.exists())
             if os.stat(there).st_dev != os.stat(self.folder).st_dev:
                 text = "the folder for the masks is on another file system"
-                raise TargetError(text, where=where, fix="choose one beside the target")
+                raise TargetError(text, where=Where(path=str(path)), fix="choose one beside the target")
             staged.mkdir(exist_ok=True)
-        self._blobs = staged
-        self._moves.insert(0, (staged, path))
+        self._blobs = Files(staged)
+        self._moves.insert(0, (staged, final))
 
     def remote(self, bucket: Bucket) -> None:
         """Blobs go into this bucket as they come; what this run made there is deleted when it fails."""
@@ -201,7 +152,7 @@ class Stage:
         """Append to the main file, or to the part that was begun last."""
         with explained(self.target.path):
             assert self._main is not None, "only a single-file target has rows"  # noqa: S101
-            assert self._zip is None, "a zip has blobs"  # noqa: S101
+            assert self.target.layout != "zip", "a zip has blobs"  # noqa: S101
             self._main.write(rows)
 
     def put(self, path: str, data: bytes) -> None:
@@ -211,23 +162,17 @@ class Stage:
         """
         self.claim(path)
         with explained(self.target.path):
-            if self._zip is not None:
-                self._put_member(self._zip, path, data)
-                return
             if self._uploads is not None:
                 self._fresh.append((path, self._uploads.put(path, data)))
                 return
             assert self._blobs is not None, "a blob needs a zip, a folder, or a sidecar"  # noqa: S101
-            file = self._blobs / path
             try:
-                if not file.parent.exists():
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-            except OSError as error:
-                if error.errno != errno.ENAMETOOLONG:
-                    raise
-                text, where = "the item's name is too long for the target's file system", self._where(path)
-                raise DataError(text, where=where, code="name-too-long", fix="shorten it with --name") from error
+                told = self._blobs.put(path, data)
+            except DataError as error:
+                error.where = self._where(path)
+                raise
+            if told is not None:
+                self._fresh.append(told)
 
     def copy(self, copy: Copy, *, staged: bool = False) -> None:
         """Store a file that exists: link it where that is allowed and can be done, else copy it. See ``put``.
@@ -236,37 +181,20 @@ class Stage:
         """
         if staged:
             self.claim(copy.path)
-        elif not (copy.link and not copy.member and self._blobs is not None and self._linked(copy, self._blobs)):
-            self.put(copy.path, self._read(copy))
+        elif not (copy.link and not copy.member and self._linked(copy)):
+            where = Where(path=copy.source, member=copy.member)
+            self.put(copy.path, read_whole(where, lambda: self._opened(copy)))
 
-    def _linked(self, copy: Copy, folder: Path) -> bool:
-        file = folder / copy.path
-        if self._names.wrong(copy.path) is not None:  # put() says so
+    def _linked(self, copy: Copy) -> bool:
+        if self._blobs is None or self._names.wrong(copy.path) is not None:  # put() says so
             return False
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.unlink(missing_ok=True)  # of a run that is resumed
-            os.link(os.path.realpath(copy.source), file)
-        except OSError:  # another file system, one without links, or a file that cannot be read
-            return False
-        self.claim(copy.path)
-        return True
-
-    def _read(self, copy: Copy) -> bytes:
-        """The bytes of what is to be copied; the zips that members come from stay open."""
-        where, most = Where(path=copy.source, member=copy.member), limits.member()
-        try:
-            with self._opened(copy) as file:
-                data = file.read(most + 1)
-        except ZIP_ERRORS as error:
-            text = f"cannot be read ({getattr(error, 'strerror', None) or error})"
-            raise DataError(text, where=where, code="member-unreadable", fix="check that it is still there") from error
-        if len(data) > most:
-            text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
-            raise DataError(text, where=where, code="member-too-big", fix=fix)
-        return data
+        linked = self._blobs.link(copy.path, copy.source)
+        if linked:
+            self.claim(copy.path)
+        return linked
 
     def _opened(self, copy: Copy) -> IO[bytes]:
+        """The zips that members come from stay open."""
         if not copy.member:
             return Path(copy.source).open("rb")
         if copy.source not in self._archives:
@@ -284,23 +212,15 @@ class Stage:
     def _where(self, path: str) -> Where:
         return Where(path=str(self.target.path), member=path)
 
-    def _put_member(self, archive: zipfile.ZipFile, path: str, data: bytes) -> None:
-        if path in archive.NameToInfo:
-            return
-        info = _info(path)
-        archive.writestr(info, data)
-        if self._journal is not None:
-            self._fresh.append([path, info.header_offset, info.file_size, info.CRC])
-
     def record(self, source: str, result: Result) -> None:
         """Note a finished unit, once all it made is here. Without a journal, nothing."""
         made, self._fresh = self._fresh, []
         if self._journal is None:
             return
         with explained(self.target.path):
-            if self._zip is not None and self._main is not None:
-                self._main.flush()
             if self._uploads is None:
+                if self._blobs is not None:
+                    self._blobs.flush()
                 self._journal.add(Done(source, result, made))
                 return
             self._unrecorded.append((Done(source, result, []), made))
@@ -343,10 +263,10 @@ class Stage:
         ``keep`` leaves a stage that can be resumed; whether it did is returned.
         """
         resumable = keep and self._journal is not None
-        self._end_uploads(undo=not resumable and not (self.folder / "commit.json").exists())
+        self._end_uploads(undo=not resumable and not (self.folder / PLAN).exists())
         with suppress(OSError, ValueError):  # a full disk, a zip with half a member: the file goes anyway
             self._close_files()
-        if (self.folder / "commit.json").exists():
+        if (self.folder / PLAN).exists():
             try:
                 move_all(self.folder)
             except OSError:
@@ -375,8 +295,8 @@ class Stage:
         while self._archives:
             self._archives.popitem()[1].close()
         try:
-            if self._zip is not None:
-                self._zip.close()
+            if self._blobs is not None:
+                self._blobs.close()
         finally:
             if self._main is not None:
                 self._main.close()
@@ -410,7 +330,7 @@ class DryStage(Stage):
 
     def sidecar(self, path: Path) -> None:
         if self.target.stdout:
-            super().sidecar(path)
+            check_sidecar(path, self.target, (), overwrite=True)
 
     def remote(self, bucket: Bucket) -> None:
         pass
@@ -438,29 +358,3 @@ class DryStage(Stage):
     def abort(self, *, keep: bool = False) -> bool:
         del keep
         return False
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn an OSError (disk full, read-only, no permission, name too long) into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        text = f"cannot be written ({error.strerror or error})"
-        fix = "check space and permissions"
-        raise TargetError(text, where=Where(path=str(path)), code="target-unwritable", fix=fix) from error
-
-
-def _info(path: str, offset: int = 0, size: int = 0, crc: int = 0) -> zipfile.ZipInfo:
-    """A stored member with a fixed time; the rest is known of one that was written before."""
-    info = zipfile.ZipInfo(path, _EPOCH)
-    info.external_attr = 0o644 << 16
-    info.header_offset, info.file_size, info.compress_size, info.CRC = offset, size, size, crc
-    if any(ord(c) > 127 for c in path):
-        info.flag_bits |= 0x800
-    return info
-
-
-def _span(info: zipfile.ZipInfo) -> int:
-    """The bytes of a member's local header and data."""
-    return len(info.FileHeader()) + info.file_size

@@ -10,12 +10,12 @@ import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from maskconv import limits
 from maskconv.errors import DataError, SourceError
@@ -30,6 +30,7 @@ __all__ = [
     "ZipStore",
     "open_store",
     "read_picture",
+    "read_whole",
     "unsafe",
     "walk",
 ]
@@ -316,16 +317,21 @@ def open_store(path: Path) -> Store:
     return FolderStore(path) if path.is_dir() else ZipStore(path)
 
 
-def read_picture(path: Path) -> bytes:
-    """A picture's bytes, untouched. Raises DataError."""
+def read_whole(where: Where, opened: Callable[[], IO[bytes]], fix: str = "check that it is still there") -> bytes:
+    """The bytes of a file or member that ``opened`` gives; no more than the limit are held. Raises DataError."""
     most = limits.member()
     try:
-        with path.open("rb") as file:
+        with opened() as file:
             data = file.read(most + 1)
-    except OSError as error:
-        text = f"cannot be read ({error.strerror})"
-        raise DataError(text, where=Where(path=str(path)), code="member-unreadable", fix="check it") from error
+    except ZIP_ERRORS as error:
+        text = f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise DataError(text, where=where, code="member-unreadable", fix=fix) from error
     if len(data) > most:
         text, fix = f"has more than {most:,} bytes", limits.fix("MASKCONV_MAX_MEMBER", "remove it")
-        raise DataError(text, where=Where(path=str(path)), code="member-too-big", fix=fix)
+        raise DataError(text, where=where, code="member-too-big", fix=fix)
     return data
+
+
+def read_picture(path: Path) -> bytes:
+    """A picture's bytes, untouched. Raises DataError."""
+    return read_whole(Where(path=str(path)), lambda: path.open("rb"), fix="check it")
