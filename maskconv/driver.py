@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,14 @@ from typing import Any
 from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
 from maskconv.errors import DataError, UsageError
-from maskconv.finding import Finding, Note, Report, Weight
+from maskconv.finding import Finding, Report, Weight
 from maskconv.fingerprint import fingerprint
 from maskconv.maskfiles import REMOTE
 from maskconv.model import AnnotatedImage, LabelMap
-from maskconv.plugin import Access, Piece, Reader
+from maskconv.plugin import Access, Reader
 from maskconv.pool import Workers
 from maskconv.review import check
-from maskconv.sink import Encoder, OnError, OnLoss, Result, Sink, open_sink
+from maskconv.sink import OnError, OnLoss, Result, Sink, open_sink
 from maskconv.sources import (
     PathLike,
     Source,
@@ -37,6 +36,7 @@ from maskconv.sources import (
     spooled,
     units_of,
 )
+from maskconv.unitmap import UnitMap, decoded, tasks_of
 
 __all__ = ["ImageReader", "ImageWriter", "convert", "info", "open_reader", "open_writer", "validate"]
 
@@ -124,102 +124,6 @@ def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
         raise UsageError(f"{name} is one of {', '.join(known)}, not {value!r}")
 
 
-Task = tuple[int, Any]  # the number of a source, and one of its units
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    """A unit that was decoded where the feed runs, because its reader is pinned there."""
-
-    images: list[AnnotatedImage]
-    findings: list[Finding]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """The pure map: a batch of units to results. Pickles whole, so it can run anywhere."""
-
-    sources: list[Source]
-    encode: Encoder
-
-    def open(self) -> None:
-        """In a worker process: the sources came without their handles."""
-        for source in self.sources:
-            source.reader.open()
-
-    def stop(self) -> None:
-        for source in self.sources:
-            source.reader.stop()
-
-    def __call__(self, batch: list[Task]) -> list[tuple[int, Result]]:
-        return [(number, self.one(self.sources[number], unit)) for number, unit in batch]
-
-    def one(self, source: Source, unit: Any) -> Result:
-        pieces: list[Piece] = []
-        findings: list[Finding] = []
-        images = 0
-        labels: Counter[str] = Counter()
-        lost: list[Finding] = []  # what cannot be read was there all the same
-
-        def told(finding: Finding) -> None:
-            findings.append(finding)
-            if finding.weight is Weight.ERROR:
-                lost.append(finding)
-
-        for image in self._images(source, unit, told):
-            images += 1
-            labels.update([annotation.label for annotation in image.annotations])
-            piece = self.encode(image, findings.append, source.change)
-            if piece is not None:
-                pieces.append(piece)
-        images = images or min(len(lost), 1)
-        instances = labels.total() + _amount(lost, "instances")
-        return Result(pieces, findings, images, instances, _renamed(labels, source.change))
-
-    @staticmethod
-    def _images(source: Source, unit: Any, note: Note) -> Iterable[AnnotatedImage]:
-        if isinstance(unit, _Decoded):
-            for finding in unit.findings:
-                note(finding)
-            return unit.images
-        return images_of(source.reader, unit, source.head, note)
-
-
-def _amount(lost: Iterable[Finding], unit: str) -> int:
-    return sum(int(finding.amount) for finding in lost if finding.unit == unit)
-
-
-def _renamed(labels: Mapping[str, int], change: Change) -> dict[str, int]:
-    """The counts by the labels' new names, without those that are dropped."""
-    found: dict[str, int] = {}
-    for name, count in labels.items():
-        if new := change.label(name):
-            found[new] = found.get(new, 0) + count
-    return found
-
-
-def _tasks(sources: Sequence[Source], report: Report) -> Iterator[Task]:
-    def told(finding: Finding) -> None:
-        report.add(finding)
-        report.images += finding.weight is Weight.ERROR and bool(finding.where.image)  # it is left out, and was there
-
-    for number, source in enumerate(sources):
-        for unit in units_of(source.reader, told):
-            yield number, unit
-
-
-def _decoded(tasks: Iterator[Task], sources: Sequence[Source]) -> Iterator[Task]:
-    """The tasks, those of pinned readers already decoded."""
-    for number, unit in tasks:
-        source = sources[number]
-        if source.reader.pinned:
-            findings: list[Finding] = []
-            images = list(images_of(source.reader, unit, source.head, findings.append))
-            yield number, _Decoded(images, findings)
-        else:
-            yield number, unit
-
-
 def _run(
     sources: list[Source],
     sink: Sink,
@@ -229,15 +133,15 @@ def _run(
     stop_at_error: bool,
     progress: Progress | None,
 ) -> None:
-    work = _Work(sources, sink.encode)
+    work = UnitMap(sources, sink.encode)
     expected = [source.reader.expected() for source in sources]
     known = [count for count in expected if count is not None]
     sink.report.images_expected = sum(known) if len(known) == len(expected) else None
     names = [sink.report.aliases.get(path, path) for path in (str(source.reader.source) for source in sources)]
-    tasks = islice(_tasks(sources, sink.report), sink.resume(stop_at_error=stop_at_error), None)
+    tasks = islice(tasks_of(sources, sink.report), sink.resume(stop_at_error=stop_at_error), None)
     feed = pool.batches(tasks)
     if any(source.reader.pinned for source in sources):  # never fork beside a model; one unit is a batch of its own
-        feed, workers = pool.batches(_decoded(tasks, sources), 1), "threads"
+        feed, workers = pool.batches(decoded(tasks, sources), 1), "threads"
     if any(source.reader.access.fetch for source in sources):  # connections and their bounds are one process's
         workers = "threads"
     for results in pool.ordered(work, feed, jobs, workers):
