@@ -1,66 +1,27 @@
-"""The command line: the only place that prints or exits. Only click and the standard library are imported up here."""
+"""The commands. Only click and the standard library are imported up here, for the command line answers at once."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from maskconv import __version__
+from maskconv import __version__, closing
+from maskconv.argv import take_options
+from maskconv.cli_flags import DEBUG, FETCHING, FROM, JSON, TO, converting, fetching
 from maskconv.flags import FormatCommand
 
 if TYPE_CHECKING:
-    from maskconv.finding import Report
-    from maskconv.labelmap_make import Fixed, Setup
+    from maskconv.labelmap_make import Setup
     from maskconv.terminal import Terminal
 
 __all__ = ["cli", "main"]
 
-BOTH = ("from", "to")
-SIDES = {"convert": BOTH, "predict": BOTH, "isolate": BOTH, "validate": ("from", "to"), "info": ("from",)}
-EPILOG = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
-Given = dict[str, dict[str, str]]
-
-
-def take_options(args: Sequence[str]) -> tuple[list[str], Given]:
-    """Take ``--from-X V`` and ``--to-X=V`` out of a command line; what remains is for click.
-
-    Raises click.UsageError where a value is missing or an option is given twice.
-    """
-    command = next((arg for arg in args if not arg.startswith("-")), "")
-    prefixes = {f"--{side}-": side for side in SIDES.get(command, ())}
-    given: Given = {"from": {}, "to": {}}
-    rest: list[str] = []
-    queue = list(args)
-    while queue:
-        arg = queue.pop(0)
-        if arg == "--":
-            return [*rest, arg, *queue], given
-        side = next((side for prefix, side in prefixes.items() if arg.startswith(prefix)), None)
-        if side is None:
-            rest.append(arg)
-            continue
-        flag, equals, value = arg.partition("=")
-        if not equals:
-            value = _value(flag, queue)
-        name = flag.removeprefix(f"--{side}-").replace("-", "_")
-        if name in given[side]:
-            raise click.UsageError(f"{flag} is given twice")
-        given[side][name] = value
-    return rest, given
-
-
-def _value(flag: str, queue: list[str]) -> str:
-    if not queue:
-        raise click.UsageError(f"{flag} takes a value, and none follows")
-    if queue[0].startswith("--"):
-        raise click.UsageError(
-            f"{flag} takes a value, but {queue[0]} follows (if that is the value: {flag}={queue[0]})"
-        )
-    return queue.pop(0)
+READING = "Formats have options of their own, --from-X VALUE: see maskconv formats NAME."
+BOTH = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
 
 
 def _default_jobs() -> int:
@@ -83,78 +44,7 @@ def cli(context: click.Context) -> None:
         context.exit(2)
 
 
-# Terminal reads these two from the command line itself, for they hold for errors in it as well.
-JSON = click.option("--json", is_flag=True, expose_value=False, help="Print one JSON document.")
-DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show Python's traceback of an error.")
-FROM = click.option("--from", "from_", metavar="FORMAT", help="The source's format, where its content does not say it.")
-
-
-FETCHING = (
-    click.option("--fetch", is_flag=True, help="Fetch masks that are on other machines: http(s), s3, gs, az."),
-    click.option("--cache", metavar="DIR", help="Keep fetched masks in DIR: a second run fetches none again."),
-    click.option(
-        "--allow-host",
-        "allow_hosts",
-        metavar="HOST",
-        multiple=True,
-        help="A host that may be asked though its address is private. May be given several times.",
-    ),
-)
-TO = click.option("--to", metavar="FORMAT", help="The target's format, where its suffix does not say it.")
-CONVERTING = (
-    click.option(
-        "--labels",
-        metavar="FILE.csv",
-        help="Rename labels: lines of old,new; several to one merge, an empty new drops.",
-    ),
-    click.option("--only", metavar="A,B", help="Keep only these labels (their names after --labels)."),
-    click.option("--name", metavar="TEMPLATE", help="Rename items: {name} {stem} {folder} {split} {source}."),
-    click.option("--jobs", type=click.IntRange(min=1), help="How many workers work at once.  [default: one a core]"),
-    click.option(
-        "--on-loss",
-        type=click.Choice(["warn", "fail", "ignore"]),
-        default="warn",
-        show_default=True,
-        help="What to do where the target cannot hold all data: name it, write nothing, or say nothing.",
-    ),
-    click.option(
-        "--on-error",
-        type=click.Choice(["fail", "skip"]),
-        default="fail",
-        show_default=True,
-        help="What to do where the source is wrong: write nothing, or leave it out, write the rest and exit with 1.",
-    ),
-    click.option("--report", metavar="FILE", help="Write every finding to FILE, as JSON lines."),
-    click.option("--overwrite", is_flag=True, help="Replace the target if it exists, once the new one is complete."),
-    click.option(
-        "--resume", is_flag=True, help="Keep what is done when interrupted, and go on with it when run again."
-    ),
-    click.option("--dry-run", is_flag=True, help="Do everything but write: say what there would be."),
-    click.option("--quiet", is_flag=True, expose_value=False, help="Show only errors and lost data."),
-    JSON,
-    DEBUG,
-)
-
-
-def fetching(function: Any) -> Any:
-    """The options of a command that reads."""
-    for option in reversed(FETCHING):
-        function = option(function)
-    return function
-
-
-def converting(*ends: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The options of a command that converts, after those of its ends."""
-
-    def add(function: Any) -> Any:
-        for option in reversed([*ends, *CONVERTING]):
-            function = option(function)
-        return function
-
-    return add
-
-
-@cli.command(epilog=EPILOG)
+@cli.command(epilog=BOTH)
 @click.argument("paths", nargs=-1, metavar="SOURCE... TARGET")
 @converting(FROM, TO, *FETCHING)
 @click.pass_obj
@@ -224,7 +114,7 @@ def _convert(
         terminal.written = not rest["dry_run"]
     ends = {"sources": sources, "target": target, "dry_run": rest["dry_run"]}
     text = face.outcome(found, source, target, time.perf_counter() - begin, dry=rest["dry_run"])
-    _close(terminal, found, ends, text, rest["on_loss"], labels_told=labels_told)
+    closing.close(terminal, found, ends, text, rest["on_loss"], labels_told=labels_told)
 
 
 def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:
@@ -240,29 +130,7 @@ def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:
     return sources, target
 
 
-def _close(
-    terminal: Terminal, report: Report, ends: dict[str, Any], text: str, on_loss: str, *, labels_told: bool
-) -> None:
-    """The closing of a conversion that came to its end: JSON, or the sentence, the findings, and what comes next."""
-    from maskconv import face
-
-    if terminal.json:
-        formats = {"source_format": report.source_format, "target_format": report.target_format}
-        facts = {"next_steps": report.next_steps, "error": None}
-        terminal.document({"ok": not report.failed, **ends, **formats, **report.to_dict(), **facts})
-    else:
-        if not terminal.quiet:
-            terminal.result(text)
-            for line in face.label_lines(report.labels, terminal.look()) if labels_told else ():
-                terminal.line(line)
-        weights = ["error"] if on_loss == "ignore" else ["error", "data"] if terminal.quiet else list(face.NOUNS)
-        terminal.findings(report, weights=weights, listed=("error",))
-        for step in () if terminal.quiet or ends["dry_run"] else report.next_steps:
-            terminal.result(step, mark="next: ")
-    terminal.leave(1 if report.failed else 0)
-
-
-@cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
+@cli.command(epilog=READING)
 @click.argument("path")
 @FROM
 @click.option(
@@ -308,30 +176,10 @@ def validate(
     sides = {"options": terminal.given["from"], "write": terminal.given["to"]}
     with terminal.progress(path) as progress:
         report = review.check(path, from_, **sides, for_=for_, against=against, progress=progress, access=access)
-    _judge(terminal, path, report, strict=strict)
+    closing.judge(terminal, path, report, strict=strict)
 
 
-def _judge(terminal: Terminal, path: str, report: Report, *, strict: bool = False) -> None:
-    """What a check found, and the exit status that it makes."""
-    from maskconv import face
-
-    bad = ("error", "data", "warning") if strict else ("error", "data")
-    ok = not any(tally.weight in bad for tally in report.heaviest)
-    if terminal.json:
-        found = {
-            name: value
-            for name, value in report.to_dict().items()
-            if name in {"images", "instances", "codes", "findings"}
-        }
-        terminal.document({"ok": ok, "path": path, "format": report.source_format, **found, "error": None})
-    else:
-        for line in face.review_lines(report, terminal.look(), face.NOUNS):
-            terminal.line(line)
-        terminal.result(face.verdict(path, report, ok=ok))
-    terminal.leave(0 if ok else 1)
-
-
-@cli.command(epilog="Formats have options of their own, --from-X VALUE: see maskconv formats NAME.")
+@cli.command(epilog=READING)
 @click.argument("path")
 @FROM
 @fetching
@@ -400,43 +248,19 @@ def labelmap(
     if file is not None and as_ is None and not fix:
         if output is not None:
             raise click.UsageError("-o takes what --fix, --as or --from-names make", click.get_current_context())
-        _judge(terminal, file, review.check(file))
+        closing.judge(terminal, file, review.check(file))
     terminal.stdout_is_data = output is None
     if fix and file is not None and as_ is None:
         fixed = labelmap_make.mended(file)
         overwrite = overwrite or labelmap_make.same(file, output)
-        _show_fixed(terminal, file, fixed)
+        closing.show_fixed(terminal, file, fixed)
     else:
         fixed = labelmap_make.Fixed(labelmap_make.made(file, names, as_))
     if fixed.text is not None:
-        _put(terminal, fixed.text, output, overwrite=overwrite)
+        closing.put(terminal, fixed.text, output, overwrite=overwrite)
     if terminal.json:
         terminal.document(labelmap_make.facts(fixed, as_))
     terminal.leave(1 if fixed.bad else 0)
-
-
-def _show_fixed(terminal: Terminal, file: str, fixed: Fixed) -> None:
-    """What was mended in a file, on standard error."""
-    from maskconv import face
-
-    if not terminal.json:
-        for line in face.fix_lines(file, fixed, terminal.look(err=True)):
-            terminal.line(line, err=True)
-
-
-def _put(terminal: Terminal, text: str, output: str | None, *, overwrite: bool) -> None:
-    """A text for standard output or a file."""
-    from maskconv import labelmap_make
-
-    if output is not None:
-        labelmap_make.put(output, text, overwrite=overwrite)
-    if terminal.json:
-        return
-    if output is not None:
-        terminal.note(f"written: {output}")
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode())
 
 
 @cli.command()
