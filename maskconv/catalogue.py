@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import Any
 
 from maskconv import registry
-from maskconv.face import Look, columns, hanging, plain
+from maskconv.layout import Look, columns, hanging
 from maskconv.model import Feature
 from maskconv.options import OptionInfo
 from maskconv.plugin import LOSSES, Format
+from maskconv.wording import plain
 
 __all__ = ["HEADING", "all_facts", "does", "facts", "keeps", "listing", "options", "page", "row"]
 

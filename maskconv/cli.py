@@ -192,6 +192,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
     Shown are PATH's format, its images and their sizes, its labels and their instances. All of it is read.
     """
     from maskconv import driver, face
+    from maskconv.wording import counted
 
     with terminal.progress(path):
         facts = driver.info(path, format=from_, **(access | terminal.given["from"]))
@@ -201,7 +202,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
     for line in face.info_lines(facts, terminal.look()):
         terminal.line(line)
     if facts["codes"]:
-        terminal.note(f"It has {face.counted(len(facts['codes']), 'finding')}: see maskconv validate {path}")
+        terminal.note(f"It has {counted(len(facts['codes']), 'finding')}: see maskconv validate {path}")
 
 
 @cli.command()

@@ -1,132 +1,32 @@
-"""What a person sees: pure text, from values to lines. Wrapped and coloured for a terminal, plain when piped."""
+"""What a person sees: pure text, from values to lines."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from maskconv.layout import Look, cells, columns, hanging
+from maskconv.wording import counted, lasting, plain, size
 
 if TYPE_CHECKING:
     from maskconv.finding import Finding, Report, Tally, Where
     from maskconv.labelmap_fix import Fixed
 
 __all__ = [
-    "Look",
-    "columns",
-    "counted",
     "error_lines",
     "finding_lines",
     "fix_lines",
     "info_lines",
     "label_lines",
     "outcome",
-    "plain",
     "review_lines",
+    "under_way",
     "verdict",
 ]
 
 MOST_LABELS = 20
 SIDE_BY_SIDE = 56  # cells the message column needs to stand beside the code, not below it
-STYLES: dict[str, dict[str, Any]] = {
-    "error": {"fg": "red", "bold": True},
-    "data": {"fg": "magenta", "bold": True},
-    "warning": {"fg": "yellow"},
-    "info": {"fg": "cyan"},
-    "dim": {"dim": True},
-    "bold": {"bold": True},
-}
 NOUNS = {"error": "error", "data": "data loss", "warning": "warning", "info": "note"}
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How wide a stream is (None: never wrap) and whether it takes colour."""
-
-    width: int | None = None
-    color: bool = False
-
-    def paint(self, text: str, style: str) -> str:
-        if not self.color:
-            return text
-        import click
-
-        return click.style(text, **STYLES[style])
-
-
-def plain(value: object) -> str:
-    """A value as text that cannot steer a terminal: what does not print is shown as an escape."""
-    text = str(value)
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(char: str) -> str:
-    return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 image``, ``1,204 images``, ``2 data losses``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun}{'es' if noun.endswith('s') else 's'}"
-
-
-def cells(text: str) -> int:
-    """How many terminal cells a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(_cell(char) for char in text)
-
-
-def _cell(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def wrapped(text: str, width: int | None) -> list[str]:
-    """Lines of at most ``width`` cells, broken between words; a word that is too long for a line is cut."""
-    if width is None or cells(text) <= width:
-        return [text]
-    lines, line = [], ""
-    for word in text.split(" "):
-        both = f"{line} {word}" if line else word
-        if cells(both) <= width:
-            line = both
-            continue
-        if line:
-            lines.append(line)
-        *whole, line = _cut(word, max(width, 8))
-        lines.extend(whole)
-    return [*lines, line]
-
-
-def _cut(word: str, width: int) -> list[str]:
-    parts, part, used = [], "", 0
-    for char in word:
-        if used + _cell(char) > width:
-            parts.append(part)
-            part, used = "", 0
-        part, used = part + char, used + _cell(char)
-    return [*parts, part]
-
-
-def hanging(head: str, text: str, look: Look, *, used: int | None = None) -> Iterator[str]:
-    """``head`` and then ``text``, wrapped under its own column; ``used`` are head's cells where it holds colour."""
-    used = cells(head) if used is None else used
-    first, *rest = wrapped(text, None if look.width is None else max(look.width - used, 20))
-    yield f"{head}{first}".rstrip()
-    yield from (" " * used + line for line in rest)
-
-
-def columns(rows: Sequence[Sequence[str]], look: Look, *, indent: int = 0, heading: bool = False) -> Iterator[str]:
-    """Aligned columns; the last one wraps under itself."""
-    widths = [max(map(cells, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        padded = (cell + " " * (width - cells(cell) + 2) for cell, width in zip(row[:-1], widths, strict=False))
-        head = " " * indent + "".join(padded)
-        for line in hanging(head, row[-1], look):
-            yield look.paint(line, "dim") if heading and number == 0 else line
 
 
 def error_lines(text: str, look: Look) -> Iterator[str]:
@@ -166,24 +66,6 @@ def under_way(images: int, seconds: float, report: Report | None) -> str:
     else:
         parts.append(lasting(seconds))
     return ", ".join(parts)
-
-
-def lasting(seconds: float) -> str:
-    """``48 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def size(amount: int) -> str:
-    """Bytes as a person reads them: ``812 B``, ``48.1 MB``."""
-    value, units = float(amount), ["B", "kB", "MB", "GB", "TB"]
-    while value >= 1000 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{amount} B" if units[0] == "B" else f"{value:.1f} {units[0]}"
 
 
 def _volume(report: Report) -> str:

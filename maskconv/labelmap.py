@@ -10,14 +10,8 @@ import re
 
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note
-from maskconv.labelmap_check import (
-    CODES,
-    Log,
-    Rule,
-    rgb,
-    show,
-    voc_color,
-)
+from maskconv.labelmap_check import Log, rgb, show, voc_color
+from maskconv.labelmap_codes import CODES, Rule
 from maskconv.labelmap_foreign import foreign, recognise
 from maskconv.labelmap_lines import HEADER, Lines, text_lines
 from maskconv.model import Label, LabelMap

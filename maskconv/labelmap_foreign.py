@@ -6,11 +6,9 @@ import json
 import re
 from itertools import islice
 
-from maskconv.labelmap_check import (
-    Log,
-    plain,
-)
+from maskconv.labelmap_check import Log
 from maskconv.labelmap_lines import HEADER_COMMENT, MAX_LINE, WIDE_COLON, guess_color, text_lines
+from maskconv.wording import plain
 
 __all__ = ["NAMES", "foreign", "recognise"]
 

@@ -13,12 +13,12 @@ from maskconv.labelmap_check import (
     check_colors,
     check_names,
     check_parts,
-    plain,
     rgb,
     show,
     voc_color,
 )
 from maskconv.model import Label, LabelMap
+from maskconv.wording import plain
 
 __all__ = [
     "HEADER",

@@ -18,8 +18,8 @@ import click
 
 if TYPE_CHECKING:
     from maskconv.errors import MaskconvError
-    from maskconv.face import Look
     from maskconv.finding import Report
+    from maskconv.layout import Look
 
 __all__ = ["Stopped", "Terminal"]
 
@@ -58,7 +58,7 @@ class Terminal:
     # What is shown.
 
     def look(self, *, err: bool = False) -> Look:
-        from maskconv.face import Look
+        from maskconv.layout import Look
 
         stream = sys.stderr if err or self.stdout_is_data else sys.stdout
         color = _is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -70,16 +70,18 @@ class Terminal:
 
     def result(self, text: str, *, mark: str = "") -> None:
         """A sentence of the result, wrapped."""
-        from maskconv import face
+        from maskconv.layout import hanging
+        from maskconv.wording import plain
 
-        for line in face.hanging(mark, face.plain(text), self.look()):
+        for line in hanging(mark, plain(text), self.look()):
             self.line(line)
 
     def note(self, text: str, *, mark: str = "") -> None:
         """A sentence beside the result."""
-        from maskconv import face
+        from maskconv.layout import hanging
+        from maskconv.wording import plain
 
-        for line in face.hanging(mark, face.plain(text), self.look(err=True)):
+        for line in hanging(mark, plain(text), self.look(err=True)):
             self.line(line, err=True)
 
     def findings(self, report: Report, *, weights: Collection[str], listed: Collection[str]) -> None:
@@ -117,7 +119,8 @@ class Terminal:
         from rich.live import Live
         from rich.text import Text
 
-        from maskconv.face import plain, under_way
+        from maskconv.face import under_way
+        from maskconv.wording import plain
 
         begin = drawn = time.perf_counter()
         text = Text(f"reading {plain(source)}", no_wrap=True, overflow="ellipsis")
@@ -163,7 +166,7 @@ class Terminal:
         if self.debug and not isinstance(error, click.ClickException):
             import traceback
 
-            from maskconv.face import plain
+            from maskconv.wording import plain
 
             for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
                 self.line(plain(line), err=True)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from maskconv import labelmap
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Weight
-from maskconv.labelmap_check import CODES, show, table
+from maskconv.labelmap_check import show
+from maskconv.labelmap_codes import CODES, table
 from maskconv.model import Label, LabelMap
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,8 @@ import pytest
 
 import maskconv
 from maskconv import cli, registry
-from maskconv.face import Look, label_lines, under_way
+from maskconv.face import label_lines, under_way
+from maskconv.layout import Look
 from maskconv.testing import tree
 from tests.places import FIXTURES
 

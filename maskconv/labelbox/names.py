@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
 
-__all__ = ["Row", "counted", "extension", "known_extension", "known_row", "picture", "stem"]
+__all__ = ["Row", "extension", "known_extension", "known_row", "picture", "stem"]
 
 Row = tuple[str, str]  # ("id" or "globalKey", text)
 
 # Pictures that only Labelbox has: the path says which of its keys the member is; no file has such a path.
 _AT_LABELBOX = {"globalKey": "labelbox:global-key", "id": "labelbox:data-row"}
 _KEY = {path: key for key, path in _AT_LABELBOX.items()}
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 image``, ``2,000 images``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def extension(name: str) -> str:

@@ -16,11 +16,11 @@ from maskconv.formats.labelbox_export.objects import Found, found, nature
 from maskconv.formats.labelbox_export.options import ReadOptions
 from maskconv.formats.labelbox_export.turn import swaps, turned
 from maskconv.labelbox.checks import RecordError
-from maskconv.labelbox.names import counted
 from maskconv.labelbox.pixels import Composite
 from maskconv.labelbox.split import Place
 from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Encoded, Shape
+from maskconv.wording import counted
 
 __all__ = ["ImageDecoder"]
 

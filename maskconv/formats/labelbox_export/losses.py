@@ -8,7 +8,7 @@ from typing import NamedTuple
 from maskconv.finding import Weight
 from maskconv.formats.labelbox_export.choose import Chosen, missing
 from maskconv.formats.labelbox_export.document import Labelled, Row
-from maskconv.labelbox.names import counted
+from maskconv.wording import counted
 
 __all__ = ["Said", "of"]
 

@@ -20,11 +20,11 @@ from maskconv.formats.labelbox_export.naming import ExportHead
 from maskconv.formats.labelbox_export.objects import first_address
 from maskconv.formats.labelbox_export.options import ReadOptions
 from maskconv.labelbox.checks import RecordError
-from maskconv.labelbox.names import counted
 from maskconv.labelbox.source import RecordReader, unchecked
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
 from maskconv.model import AnnotatedImage, LabelMap, Picture
+from maskconv.wording import counted
 
 __all__ = ["ExportHead", "ExportReader", "Unit"]
 

@@ -14,9 +14,10 @@ from maskconv._commit import parts
 from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.labelbox import checks
-from maskconv.labelbox.names import Row, counted
+from maskconv.labelbox.names import Row
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import values
+from maskconv.wording import counted
 
 __all__ = ["Previous", "earlier"]
 

@@ -20,13 +20,14 @@ from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key
-from maskconv.labelbox.names import Row, counted, picture, stem
+from maskconv.labelbox.names import Row, picture, stem
 from maskconv.labelbox.source import RecordReader
 from maskconv.labelbox.split import Place
 from maskconv.maskfiles import REMOTE
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
 from maskconv.plugin import Head
 from maskconv.store import unsafe
+from maskconv.wording import counted
 
 __all__ = ["LabelboxHead", "LabelboxReader", "Unit"]
 

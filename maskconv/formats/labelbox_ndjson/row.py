@@ -13,12 +13,12 @@ from maskconv.formats.labelbox_ndjson import kinds
 from maskconv.formats.labelbox_ndjson.limits import outside
 from maskconv.labelbox import checks, pixels
 from maskconv.labelbox.checks import Color, RecordError
-from maskconv.labelbox.names import counted
 from maskconv.labelbox.pixels import Composite
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
 from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Box, Encoded, Mask, Picture, Shape
+from maskconv.wording import counted
 
 __all__ = ["RowDecoder"]
 

@@ -13,13 +13,13 @@ from maskconv.finding import Note, Weight
 from maskconv.formats.labelbox_ndjson.kinds import is_video
 from maskconv.labelbox import checks, pixels
 from maskconv.labelbox.checks import Color, RecordError
-from maskconv.labelbox.names import counted
 from maskconv.labelbox.pixels import Composite
 from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
 from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Encoded, Mask, Picture
 from maskconv.store import unsafe
+from maskconv.wording import counted
 
 __all__ = ["Clip", "Clips", "FrameDecoder", "Key", "clip", "frames_of", "instances"]
 

@@ -23,11 +23,11 @@ from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
 from maskconv.formats.labelbox_ndjson.previous import Previous, earlier
 from maskconv.formats.labelbox_ndjson.shapes import Held
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, as_uuid
-from maskconv.labelbox.names import counted
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, LabelMap, Mask
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.stage import Stage
 from maskconv.store import unsafe
+from maskconv.wording import counted
 
 __all__ = ["LabelboxWriter"]
 
