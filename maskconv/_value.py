@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,11 @@ __all__ = ["Value", "frozen", "numbers"]
 
 class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+    _defaults: ClassVar[dict[str, Any]] = {}  # of all fields, in their order
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls._defaults = {name: field.default for name, field in cls.model_fields.items()}
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -43,8 +49,10 @@ class Value(BaseModel):
     def unchecked(cls, **values: Any) -> Self:
         """Build without validation, for readers that produce canonical form by construction.
 
-        Every field must be given, arrays already read-only.
+        Every field without a default must be given, arrays already read-only.
         """
+        if len(values) < len(cls._defaults):
+            values = {k: values[k] if k in values else copy(default) for k, default in cls._defaults.items()}
         new = cls.__new__(cls)
         put = object.__setattr__
         put(new, "__dict__", values)

@@ -65,11 +65,7 @@ class PictureFolder:
     def find(self, name: str) -> Picture | None:
         """The picture of an item, its size unread; a name may carry its extension."""
         found = self._names.get(name) or self._names.get(stem(name))
-        return (
-            None
-            if found is None
-            else Picture.unchecked(path=str(self.folder / found), member="", width=None, height=None)
-        )
+        return None if found is None else Picture.unchecked(path=str(self.folder / found))
 
 
 def _below(folder: Path) -> Iterator[str]:

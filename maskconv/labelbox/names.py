@@ -27,7 +27,7 @@ def stem(name: str) -> str:
 def picture(row: Row) -> Picture:
     """The picture of a data row: Labelbox has it under this key."""
     kind, key = row
-    return Picture.unchecked(path=_AT_LABELBOX[kind], member=key, width=None, height=None)
+    return Picture.unchecked(path=_AT_LABELBOX[kind], member=key)
 
 
 def known_extension(image: AnnotatedImage) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from maskconv import png, runs
 from maskconv.errors import PngError
 from maskconv.labelbox.checks import Color
-from maskconv.model import Mask, PixelRule, Polygon
+from maskconv.model import Annotation, Encoded, Mask, PixelRule, Polygon
 from maskconv.png import Kind, MaskPng
 from maskconv.runs import RunMap, Runs
 
@@ -53,6 +54,13 @@ class Composite:
         """The colours that no record named."""
         named = {pack(color) for color in self.taken if color is not None}
         return [] if None in self.taken else [packed for packed in self.shapes if packed not in named]
+
+    def encoded(self, colors: Sequence[int], annotations: tuple[Annotation, ...]) -> Encoded | None:
+        """The PNG as it is, where it shows exactly these annotations, each in a packed colour of its own."""
+        if self.odd or len(set(colors)) != len(annotations) or set(colors) != set(self.shapes):
+            return None
+        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in colors)
+        return Encoded(self.data, rgb, tuple(a.shape for a in annotations))
 
 
 def pack(color: Color) -> int:

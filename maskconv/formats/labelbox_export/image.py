@@ -109,10 +109,7 @@ class ImageDecoder:
                 label=thing.label,
                 shape=shape,
                 id=thing.id or None,
-                box=None,
-                group=None,
                 track=(thing.id or None) if scene.number is not None else None,
-                crowd=False,
                 score=thing.score,
                 attributes=attributes,
             )
@@ -185,7 +182,6 @@ class ImageDecoder:
             width=width,
             height=height,
             annotations=annotations,
-            ignored=None,
             frame=scene.number,
             attributes=attributes,
             **facts,
@@ -213,9 +209,4 @@ class ImageDecoder:
     def _encoded(self, composites: list[Composite], annotations: tuple[Annotation, ...]) -> Encoded | None:
         """The one composite, where it shows exactly these annotations."""
         colors = [color for color in self._colors if color is not None]
-        if len(composites) != 1 or composites[0].odd or len(set(colors)) != len(annotations):
-            return None
-        if set(colors) != set(composites[0].shapes):
-            return None
-        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in colors)
-        return Encoded(composites[0].data, rgb, tuple(a.shape for a in annotations))
+        return composites[0].encoded(colors, annotations) if len(composites) == 1 else None

@@ -51,7 +51,7 @@ def at_labelbox(row: Row, name: str) -> Picture | None:
     if stem(row.global_key) == name:
         return names.picture(("globalKey", row.global_key))
     if stem(row.external_id) == name:
-        return Picture.unchecked(path="labelbox:external-id", member=row.external_id, width=None, height=None)
+        return Picture.unchecked(path="labelbox:external-id", member=row.external_id)
     return names.picture(("id", row.id)) if row.id else None
 
 

@@ -116,7 +116,7 @@ def _shape(raw: Json, kind: str) -> tuple[Polygon, ...] | Box | None:
     if kind == "mask":
         return None
     left, top, width, height = checks.box(raw["bbox"] if raw.get("bbox") is not None else raw["bounding_box"])
-    return Box.unchecked(x=left, y=top, width=width, height=height, rotation=0.0)
+    return Box.unchecked(x=left, y=top, width=width, height=height)
 
 
 def masks_of(raw: Json) -> tuple[MaskRef, ...]:

@@ -103,17 +103,7 @@ class RowDecoder:
             self._colors[key] = color
         if kind != "mask":
             self._shapes[key] = place
-        self._found[key] = Annotation.unchecked(
-            label=label,
-            shape=shape,
-            id=uuid,
-            box=None,
-            group=None,
-            track=None,
-            crowd=False,
-            score=score,
-            attributes=attributes,
-        )
+        self._found[key] = Annotation.unchecked(label=label, shape=shape, id=uuid, score=score, attributes=attributes)
 
     def _shape(self, place: Place, kind: str, value: Any) -> tuple[int | None, Shape]:
         """The shape, and its packed colour where it is one colour of a composite."""
@@ -121,7 +111,7 @@ class RowDecoder:
             return None, (pixels.polygon(checks.points(value)),)
         if kind == "bbox":
             left, top, width, height = checks.box(value)
-            return None, Box.unchecked(x=left, y=top, width=width, height=height, rotation=0.0)
+            return None, Box.unchecked(x=left, y=top, width=width, height=height)
         form, text = checks.mask_form(value)
         if form == "png":
             mask = self._binary(place, checks.base64_bytes(text))
@@ -206,19 +196,11 @@ class RowDecoder:
             return None
         width, height = self._size or (None, None)
         self._note_outside()
+        annotations = tuple(self._found.values())
         image = AnnotatedImage.unchecked(
-            name=self._name,
-            width=width,
-            height=height,
-            annotations=tuple(self._found.values()),
-            split=None,
-            picture=picture,
-            ignored=None,
-            sequence=None,
-            frame=None,
-            attributes={},
+            name=self._name, width=width, height=height, annotations=annotations, picture=picture
         )
-        encoded = self._encoded(image.annotations)
+        encoded = self._encoded(annotations)
         return image.with_encoded(encoded) if encoded is not None else image
 
     def _note_outside(self) -> None:
@@ -247,12 +229,9 @@ class RowDecoder:
         if len(self._composites) != 1 or len(self._colors) != len(self._found):
             return None
         (only,) = self._composites.values()
-        colors = set(self._colors.values())
-        if isinstance(only, _Failed) or only.odd or len(colors) != len(annotations) or colors != set(only.shapes):
-            return None
-        packed = [self._colors[key] for key in self._found]
-        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in packed)
-        return Encoded(only.data, rgb, tuple(a.shape for a in annotations))
+        return (
+            None if isinstance(only, _Failed) else only.encoded([self._colors[key] for key in self._found], annotations)
+        )
 
 
 def _attributes(record: dict[str, Any]) -> dict[str, Any]:

@@ -216,10 +216,7 @@ class FrameDecoder:
                 label=self._named[instance.tool],
                 shape=mask,
                 id=one.uuid if len(one.instances) == 1 else None,
-                box=None,
-                group=None,
                 track=track,
-                crowd=False,
                 score=one.score,
                 attributes=instance.attributes,
             )
@@ -235,12 +232,9 @@ class FrameDecoder:
             width=self._size[0],
             height=self._size[1],
             annotations=annotations,
-            split=None,
             picture=picture,
-            ignored=None,
             sequence=sequence,
             frame=frame,
-            attributes={},
         )
         encoded = self._encoded(annotations)
         return image if encoded is None else image.with_encoded(encoded)
@@ -250,7 +244,4 @@ class FrameDecoder:
         if len(self._composites) != 1:
             return None
         composite, colors = self._composites[0]
-        if composite.odd or len(set(colors)) != len(annotations) or set(colors) != set(composite.shapes):
-            return None
-        rgb = tuple((value >> 16, value >> 8 & 255, value & 255) for value in colors)
-        return Encoded(composite.data, rgb, tuple(a.shape for a in annotations))
+        return composite.encoded(colors, annotations)

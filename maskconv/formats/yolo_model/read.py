@@ -153,19 +153,9 @@ class YoloModelReader(Reader[Unit, ModelHead]):
         told = tuple(_annotations(found, boxes, masks, head.classes))
         if len(told) < len(masks):
             _note_empty(item, len(masks) - len(told), note)
-        picture = Picture.unchecked(path=item.path, member="", width=fit.width, height=fit.height)
-        return AnnotatedImage.unchecked(
-            name=item.name,
-            width=fit.width,
-            height=fit.height,
-            annotations=told,
-            split=None,
-            picture=picture,
-            ignored=None,
-            sequence=None,
-            frame=None,
-            attributes={},
-        )
+        size = {"width": fit.width, "height": fit.height}
+        picture = Picture.unchecked(path=item.path, **size)
+        return AnnotatedImage.unchecked(name=item.name, annotations=told, picture=picture, **size)
 
 
 def _net(options: ReadOptions, facts: Facts, note: Note) -> tuple[int, int]:
@@ -193,7 +183,7 @@ def _note_twice(names: tuple[str, ...], note: Note) -> None:
 
 
 def _picture(path: str) -> Picture:
-    return Picture.unchecked(path=path, member="", width=None, height=None)
+    return Picture.unchecked(path=path)
 
 
 def _pixels(item: Item) -> NDArray[np.uint8]:
@@ -209,15 +199,9 @@ def _annotations(found: Detections, boxes: Floats, masks: list[Mask], labels: tu
     classes, scores = found.classes.tolist(), found.scores.tolist()
     for number, (mask, (x1, y1, x2, y2)) in enumerate(zip(masks, boxes.tolist(), strict=True)):
         if len(mask.starts):
-            box = Box.unchecked(x=x1, y=y1, width=max(x2 - x1, 0.0), height=max(y2 - y1, 0.0), rotation=0.0)
+            box = Box.unchecked(x=x1, y=y1, width=max(x2 - x1, 0.0), height=max(y2 - y1, 0.0))
             score = min(max(scores[number], 0.0), 1.0)
-            yield _annotation(labels[classes[number]], mask, box, score)
-
-
-def _annotation(label: str, mask: Mask, box: Box, score: float) -> Annotation:
-    return Annotation.unchecked(
-        label=label, shape=mask, id=None, box=box, group=None, track=None, crowd=False, score=score, attributes={}
-    )
+            yield Annotation.unchecked(label=labels[classes[number]], shape=mask, box=box, score=score)
 
 
 def _note_empty(item: Item, count: int, note: Note) -> None:

@@ -183,9 +183,8 @@ class YoloSegReader(Reader[Item, YoloHead]):
         if picture is not None:
             picture = Picture.unchecked(path=picture.path, member=picture.member, width=width, height=height)
         yield AnnotatedImage.unchecked(
-            name=unit.name, width=width, height=height, annotations=annotations, split=unit.split, picture=picture,
-            ignored=None, sequence=None, frame=None, attributes={},
-        )  # fmt: skip
+            name=unit.name, width=width, height=height, annotations=annotations, split=unit.split, picture=picture
+        )
 
     def check(self, unit: Item, head: YoloHead, note: Note) -> Iterator[AnnotatedImage]:
         """Also whether the trainer takes such pictures; counts classes for what `units` says in the end."""

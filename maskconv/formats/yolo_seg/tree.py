@@ -114,7 +114,7 @@ class FolderTree(Tree):
 
     def picture(self, path: str) -> Picture:
         place = os.path.normpath(self.path / path)
-        return Picture.unchecked(path=place, member="", width=None, height=None)
+        return Picture.unchecked(path=place)
 
 
 def _leads_back(link: str) -> bool:
@@ -160,7 +160,7 @@ class ZipTree(Tree):
         return self.store.read(entry)
 
     def picture(self, path: str) -> Picture:
-        return Picture.unchecked(path=str(self.path), member=_within(path), width=None, height=None)
+        return Picture.unchecked(path=str(self.path), member=_within(path))
 
     def _index(self) -> dict[str, dict[str, Entry | None]]:
         """Built when first asked for, where the feed runs; workers read by entries."""
