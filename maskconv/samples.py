@@ -1,15 +1,16 @@
-"""Images that show one Feature each, and awkward ones: what the format contract converts (see `maskconv.testing`)."""
+"""What the format contract converts (see `maskconv.testing`): images that show one Feature each, awkward ones, broken files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from maskconv.model import AnnotatedImage, Annotation, Box, Feature, Label, LabelMap, Mask, PixelRule, Polygon
 
-__all__ = ["LABELS", "SHAPED", "Sample", "awkward", "block", "crowded", "image", "sample", "view"]
+__all__ = ["LABELS", "SHAPED", "Sample", "awkward", "block", "broken", "crowded", "image", "sample", "view"]
 
 Sample = tuple[LabelMap, tuple[AnnotatedImage, ...]]
 W, H = 24, 16
@@ -155,3 +156,16 @@ def view(feature: Feature, labels: LabelMap, images: Sequence[AnnotatedImage]) -
 
 def _facts(value: Any, names: Iterable[str]) -> list[Any]:
     return [getattr(value, name) for name in names]
+
+
+def broken(data: bytes) -> Iterator[bytes]:
+    """The bytes cut off at several points, and with flipped bits."""
+    size = len(data)
+    for cut in sorted({0, 1, 5, size // 4, size // 2, size * 3 // 4, size - 22, size - 1} & set(range(size))):
+        yield data[:cut]
+    dice = random.Random(size)  # noqa: S311
+    for _ in range(24 if size else 0):
+        flipped = bytearray(data)
+        for _ in range(dice.choice((1, 1, 3))):
+            flipped[dice.randrange(size)] ^= 1 << dice.randrange(8)
+        yield bytes(flipped)

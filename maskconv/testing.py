@@ -13,7 +13,6 @@ its ``write_options``. With ``pytest.register_assert_rewrite("maskconv.testing")
 from __future__ import annotations
 
 import pickle
-import random
 import re
 import shutil
 import zipfile
@@ -31,7 +30,7 @@ from maskconv.errors import ConversionError, MaskconvError, OptionError, TargetE
 from maskconv.finding import Finding, Report, Weight
 from maskconv.model import AnnotatedImage, Annotation, Feature, LabelMap, PixelRule
 from maskconv.plugin import LOSSES, Format, Reader, Target, Writer
-from maskconv.samples import LABELS, SHAPED, Sample, awkward, block, crowded, image, sample, view
+from maskconv.samples import LABELS, SHAPED, Sample, awkward, block, broken, crowded, image, sample, view
 from maskconv.store import unsafe
 
 __all__ = ["FormatContract", "broken", "copied", "tree"]
@@ -45,19 +44,6 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 def copied(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))  # noqa: S301 - its own bytes
-
-
-def broken(data: bytes) -> Iterator[bytes]:
-    """The bytes cut off at several points, and with flipped bits."""
-    size = len(data)
-    for cut in sorted({0, 1, 5, size // 4, size // 2, size * 3 // 4, size - 22, size - 1} & set(range(size))):
-        yield data[:cut]
-    dice = random.Random(size)  # noqa: S311
-    for _ in range(24 if size else 0):
-        flipped = bytearray(data)
-        for _ in range(dice.choice((1, 1, 3))):
-            flipped[dice.randrange(size)] ^= 1 << dice.randrange(8)
-        yield bytes(flipped)
 
 
 class FormatContract:
@@ -92,9 +78,7 @@ class FormatContract:
         """Write the sample through the real driver: the target, the report, every Finding."""
         source = folder / "given.mcv"
         if not source.exists():
-            with open_writer(source, given[0]) as writer:
-                for one in given[1]:
-                    writer.write(one)
+            _write(source, given)
         found: list[Finding] = []
         report, target = Report(sink=found.append), self.target(folder)
         convert(source, target, to=self.format.name, write=self.write_options, report=report, **how)
@@ -296,7 +280,7 @@ class FormatContract:
                     writer.write(one)
                 raise stop
             assert tree(tmp_path / "out") == before
-        self._rewrite(tmp_path / "given.mcv", labels, images)
+        _write(tmp_path / "given.mcv", (labels, images))
         with pytest.raises(KeyboardInterrupt):
             self.convert((labels, images), tmp_path, overwrite=True, jobs=2, progress=_interrupt)
         assert tree(tmp_path / "out") == before
@@ -309,11 +293,6 @@ class FormatContract:
     def _open_writer(self, folder: Path, labels: LabelMap) -> Any:
         options = dict(self.write_options)
         return open_writer(self.target(folder), labels, format=self.format.name, overwrite=True, **options)
-
-    def _rewrite(self, path: Path, labels: LabelMap, images: Sequence[AnnotatedImage]) -> None:
-        with open_writer(path, labels, overwrite=True) as writer:
-            for one in images:
-                writer.write(one)
 
     # -- input is hostile ------------------------------------------------------------------------------------------
 
@@ -353,6 +332,12 @@ class FormatContract:
 
     def _validated(self, path: Path) -> list[Finding]:
         return validate(path, format=self.format.name, **self.read_options)
+
+
+def _write(path: Path, given: Sample) -> None:
+    with open_writer(path, given[0], overwrite=True) as writer:
+        for one in given[1]:
+            writer.write(one)
 
 
 @contextmanager
