@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from maskconv._opencv import opencv
 from maskconv._ring import Crop
-from maskconv.formats.yolo_seg.rows_out import shares
+from maskconv.formats.yolo_seg.rows_out import decimals, shares
 
 __all__ = ["POINTS", "Shown", "resampled", "seen_ious"]
 
@@ -123,22 +123,32 @@ def seen_ious(shown: Sequence[Shown], size: tuple[int, int], longest: int) -> li
 def _straying(rings: Sequence[Ints], size: tuple[int, int], longest: int) -> list[bool]:
     """Of each ring of straight and diagonal steps whether a point that the trainer puts between lies beside it.
 
-    On straight steps none does, so only the diagonal ones are looked at.
+    That takes a diagonal step, and a place midway between two of its pixels, where both coordinates change at once but for
+    what their rounding adds: all other places are not looked at.
     """
+    doubt = _doubt(max(size))
     found: list[bool] = []
     for i in range(0, len(rings), AT_ONCE):
         some = rings[i : i + AT_ONCE]
         counts = [len(ring) for ring in some]
         points, spread = np.concatenate(some), _spreads(counts, longest)
-        ways = np.sign(_steps(points, counts))
-        places = (ways[:, 0] & ways[:, 1] & 1).astype(np.bool_).take(spread.behind).nonzero()[0]
+        steps = _steps(points, counts)
+        reach = np.minimum(*np.abs(steps).T)
+        along = reach.take(spread.behind) * spread.share[:, 0]
+        along -= np.floor(along)
+        places = (np.abs(along - 0.5) < doubt).nonzero()[0]
         inner = _Spread(spread.behind.take(places), spread.share.take(places, axis=0))
         seen = _pixels(_between(shares(points, *size), counts, inner), size)
-        off = (seen - points.take(inner.behind, axis=0)) * ways.take(inner.behind, axis=0)
+        off = (seen - points.take(inner.behind, axis=0)) * np.sign(steps.take(inner.behind, axis=0))
         beside = places[off[:, 0] != off[:, 1]] // (len(spread.behind) // len(some))
         strays = set(beside.tolist())
         found += [number in strays for number in range(len(some))]
     return found
+
+
+def _doubt(size: int) -> float:
+    """More than the pixels by which a coordinate of a row can be wrong: its decimals, and four roundings to single precision."""
+    return size * (0.5 / 10.0 ** decimals(size) + 4 / 2**24)
 
 
 def _pixels(values: Floats, size: tuple[int, int]) -> Ints:
