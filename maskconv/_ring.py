@@ -114,12 +114,11 @@ def _drafts(crops: Sequence[Crop]) -> list[_Draft]:
 
 def _joined(traced: Sequence[tuple[Crop, Any, Any]]) -> Iterator[Any]:
     """For each crop of several contours the pieces of its ring, then its facts as `_Draft` has them."""
+    bitmaps = [crop.bitmap for crop, _, _ in traced]
     known = [Contours.of(contours, tree) for _, contours, tree in traced]
-    data = [crop.bitmap.tobytes() for crop, _, _ in traced]
-    shapes = [crop.bitmap.shape for crop, _, _ in traced]
-    ways = [keyholes(each, pixels, shape[1]) for each, pixels, shape in zip(known, data, shapes, strict=True)]
-    joints = [bridges(each, shape) for each, shape in zip(known, shapes, strict=True)]
-    bridged = [added(each, pixels, shape[1]) for each, pixels, shape in zip(joints, data, shapes, strict=True)]
+    ways = [keyholes(each, bitmap) for each, bitmap in zip(known, bitmaps, strict=True)]
+    joints = [bridges(each, bitmap.shape) for each, bitmap in zip(known, bitmaps, strict=True)]
+    bridged = [added(each, bitmap) for each, bitmap in zip(joints, bitmaps, strict=True)]
     pieces = [walk(each, holes + parts) for each, holes, parts in zip(known, ways, joints, strict=True)]
     for i, each in enumerate(known):
         yield pieces[i]

@@ -21,6 +21,7 @@ from maskconv._ring_far import far_bridges
 __all__ = ["Contours", "Joint", "added", "bridges", "keyholes", "longest"]
 
 Ints = NDArray[np.int32]
+Bitmap = NDArray[np.uint8]
 FAR = 1 << 30
 AT_ONCE = 1 << 18  # distances that are computed together, at most
 MANY = 1 << 20  # pairs of a part and a point; where there are more, parts are not compared one by one
@@ -82,7 +83,8 @@ class Contours:
 
     def bridge(self, a: int, b: int) -> Joint:
         """A way of straight pieces: diagonal first, then along a row or column. All programs draw it alike both ways."""
-        (x0, y0), (x1, y1) = self.points[a].tolist(), self.points[b].tolist()
+        x, y = self.xy
+        x0, y0, x1, y1 = x.item(a), y.item(a), x.item(b), y.item(b)
         dx, dy = x1 - x0, y1 - y0
         short = min(abs(dx), abs(dy))
         if not short or abs(dx) == abs(dy):
@@ -91,16 +93,17 @@ class Contours:
         return Joint(a, b, ((x0, y0), bend, (x1, y1)))
 
 
-def keyholes(contours: Contours, data: bytes, width: int) -> list[Joint]:
+def keyholes(contours: Contours, bitmap: Bitmap) -> list[Joint]:
     """For each hole the way from its leftmost point left over the mask's pixels to the next background.
 
     What ends there is another contour of the same part, and begins further left than the hole; where several meet in that
-    pixel, the first of them does in any case. So the ways of a part form a tree. ``data`` are the crop's pixels.
+    pixel, the first of them does in any case. So the ways of a part form a tree. ``bitmap`` are the crop's pixels.
     """
     if not contours.inner:
         return []
-    ends = [max(data.rfind(b"\0", y * width, y * width + x) + 1, y * width) for _, x, y in contours.inner]
-    found = _found(contours.xy[1] * np.int32(width) + contours.xy[0], ends, len(data))
+    width, (x, y) = bitmap.shape[1], contours.xy
+    ends = [y * width + bitmap[y, :x].tobytes().rfind(0) + 1 for _, x, y in contours.inner]
+    found = _found(y * np.int32(width) + x, ends, bitmap.size)
     return [Joint(point, end) for (point, _, _), end in zip(contours.inner, found, strict=True)]
 
 
@@ -120,14 +123,17 @@ def longest(contours: Contours, ways: Sequence[Joint]) -> int:
     return max((int(x[way.a] - x[way.b]) for way in ways), default=0)
 
 
-def added(joints: Sequence[Joint], data: bytes, width: int) -> int:
+def added(joints: Sequence[Joint], bitmap: Bitmap) -> int:
     """How many pixels the bridges draw that are not the mask's."""
+    if not joints:
+        return 0
+    width = bitmap.shape[1]
     drawn: set[int] = set()
     for joint in joints:
         for (x0, y0), (x1, y1) in pairwise(joint.way):
             step = ((x1 > x0) - (x1 < x0)) + ((y1 > y0) - (y1 < y0)) * width
             drawn.update(range(y0 * width + x0, y1 * width + x1, step) if step else ())
-    return [data[pixel] for pixel in drawn].count(0)
+    return len(drawn) - int(np.count_nonzero(bitmap.reshape(-1).take(list(drawn))))
 
 
 def bridges(contours: Contours, shape: tuple[int, ...]) -> list[Joint]:
