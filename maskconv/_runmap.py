@@ -20,7 +20,7 @@ __all__ = [
     "group",
     "lookup",
     "nonzero",
-    "uniform",
+    "within",
 ]
 
 Ints = NDArray[np.int32]
@@ -39,13 +39,32 @@ def nonzero(data: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.uint8
     """The positions of nonzero bytes, where they are few, and the bytes: whole words are looked at first."""
     whole = len(data) & ~7
     words = data[:whole].view(np.uint64)
-    hits = np.flatnonzero(words != 0)
+    hits = _true(words != 0)
     near = words.take(hits).view(np.uint8)
-    inside = np.flatnonzero(near != 0)
-    shift = (hits - np.arange(len(hits))) << 3
-    rest = np.flatnonzero(data[whole:])
-    at, found = inside + shift.take(inside >> 3), near.take(inside)
-    return (np.concatenate((at, rest + whole)), np.append(found, data[whole:][rest])) if len(rest) else (at, found)
+    inside = (near != 0).nonzero()[0]
+    at, found = _spread(inside, hits), near.take(inside)
+    if not (rest := data[whole:]).any():
+        return at, found
+    last = rest.nonzero()[0]
+    return np.concatenate((at, last + whole)), np.append(found, rest[last])
+
+
+def _true(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The positions of True, where they are few: eight at a time are looked at first."""
+    whole = len(flags) & ~7
+    eights = flags[:whole].view(np.uint64)
+    hits = (eights != 0).nonzero()[0]
+    at = _spread(eights.take(hits).view(np.bool_).nonzero()[0], hits)
+    rest = flags[whole:]
+    return np.concatenate((at, rest.nonzero()[0] + whole)) if rest.any() else at
+
+
+def _spread(inside: NDArray[np.intp], hits: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Positions in some groups of eight -> in all of them; ``hits`` are those groups' numbers."""
+    shift: NDArray[np.intp] = (hits - np.arange(len(hits))) << 3
+    shift = shift.take(inside >> 3)
+    shift += inside
+    return shift
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,14 +151,13 @@ def _index(image: RunMap, offsets: NDArray[Any]) -> NDArray[np.intp]:
     return np.searchsorted(image.starts, offsets.astype(np.int32, copy=False), side="right") - 1
 
 
-def uniform(image: RunMap, starts: Ints, lengths: Ints) -> tuple[Values, NDArray[np.bool_]]:
-    """For each given run the value of ``image`` at its first pixel, and whether ``image`` changes inside the run.
-
-    Runs may come in any order, fastest when ascending; call it once for many masks rather than once a mask.
-    """
-    index = _index(image, starts)
-    following = np.concatenate((image.starts[1:], np.array([image.width * image.height], np.int32)))
-    return image.values[index], following[index] < starts + lengths
+def within(image: RunMap, starts: Ints) -> Values | None:
+    """The value of ``image`` in each run of another one of its size, whose runs begin at ``starts``; None where it changes
+    inside one of them."""
+    begins = np.zeros(image.width * image.height, np.bool_)
+    begins[image.starts] = True
+    index = np.add.accumulate(begins.take(starts), dtype=np.int32)
+    return image.values.take(index - 1) if index[-1] == len(image.starts) else None
 
 
 def crossing(a: RunMap, b: RunMap) -> tuple[Ints, Ints, Values, Values]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv._runmap import Ints, RunMap, Runs, Values, crossing, frozen, group, lookup, nonzero, uniform
+from maskconv._runmap import Ints, RunMap, Runs, Values, crossing, frozen, group, lookup, nonzero, within
 from maskconv._shapes import components, intersect, layers, overlap, paint, subtract, union
 
 __all__ = [
@@ -33,8 +33,8 @@ __all__ = [
     "paint",
     "subtract",
     "to_bitmap",
-    "uniform",
     "union",
+    "within",
 ]
 
 

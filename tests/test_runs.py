@@ -161,7 +161,7 @@ def test_group_more_values_than_16_bits_hold():
 
 @many
 @given(label_images(2))
-def test_crossing_lookup_uniform(case):
+def test_crossing_lookup_within(case):
     a, b = map(RunMap.from_array, case)
     starts, lengths, in_a, in_b = runs.crossing(a, b)
     assert np.array_equal(np.repeat(in_a, lengths), case[0].ravel())
@@ -169,19 +169,24 @@ def test_crossing_lookup_uniform(case):
     assert starts.tolist() == sorted({*a.starts.tolist(), *b.starts.tolist()})
     offsets = np.arange(case[0].size).reshape(case[0].shape)
     assert np.array_equal(runs.lookup(b, offsets), case[1])
-    first, mixed = runs.uniform(b, a.starts, a.lengths)
-    for value, changes, start, length in zip(first, mixed, a.starts, a.lengths, strict=True):
-        pixels = case[1].ravel()[start : start + length]
-        assert value == pixels[0]
-        assert changes == (len(set(pixels.tolist())) > 1)
+    pieces = np.split(case[1].ravel(), a.starts[1:])
+    even = [len(set(piece.tolist())) == 1 for piece in pieces]
+    found = runs.within(b, a.starts)
+    assert (found is not None) == all(even)
+    if found is not None:
+        assert found.tolist() == [int(piece[0]) for piece in pieces]
+    coarser = runs.within(RunMap.from_array(case[0] // 2), a.starts)
+    assert coarser is not None
+    assert coarser.tolist() == (a.values // 2).tolist()
 
 
-def test_uniform_in_any_order_and_without_runs():
+def test_within_a_finer_image():
     image = RunMap.from_array(np.array([[1, 1, 2], [3, 3, 3]]))
-    values, mixed = runs.uniform(image, np.array([3, 0], np.int32), np.array([3, 3], np.int32))
-    assert values.tolist() == [3, 1]
-    assert mixed.tolist() == [False, True]
-    assert runs.uniform(image, image.starts[:0], image.lengths[:0])[0].tolist() == []
+    finer = np.array([0, 1, 2, 3, 5], np.int32)
+    found = runs.within(image, finer)
+    assert found is not None
+    assert found.tolist() == [1, 1, 2, 3, 3]
+    assert runs.within(image, finer[:2]) is None
 
 
 def test_crossing_refuses_other_sizes():

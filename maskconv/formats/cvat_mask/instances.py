@@ -208,13 +208,15 @@ def _plain(pair: Pair, classes: Read, indices: NDArray[Any]) -> Found | None:
     if highest > 0xFFFF or int(code.max()) == VOID or (highest >= VOID_INDEX and (indices == VOID_INDEX).any()):
         return None
     image, (width, height) = pair.objects.map, pair.size
-    lengths, places = image.lengths, indices.astype(np.intp)
-    at, broken = runs.uniform(RunMap(width, height, classes.map.starts, code), image.starts, lengths)
+    at = runs.within(RunMap(width, height, classes.map.starts, code), image.starts)
+    if at is None:
+        return None
+    places = indices.astype(np.intp)
     class_of = np.full(highest + 1, BLACK, np.uint16)
     class_of[places] = at
-    if broken.any() or class_of[0] not in (classes.empty, BLACK) or (class_of.take(places) != at).any():
+    if class_of[0] not in (classes.empty, BLACK) or (class_of.take(places) != at).any():
         return None
-    found, shapes = runs.group(image.starts, lengths, indices, skip=0)
+    found, shapes = runs.group(image.starts, image.lengths, indices, skip=0)
     of = class_of[found].tolist()
     if BLACK in of:
         return None
