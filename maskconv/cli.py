@@ -24,14 +24,6 @@ READING = "Formats have options of their own, --from-X VALUE: see maskconv forma
 BOTH = "Formats have options of their own, --from-X VALUE and --to-X VALUE: see maskconv formats NAME."
 
 
-def _default_jobs() -> int:
-    """The cores this process may use."""
-    import os
-
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 @click.group(
     invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
@@ -99,7 +91,7 @@ def _convert(
     labels_told: bool = False,
     **rest: Any,
 ) -> None:
-    from maskconv import driver, face
+    from maskconv import driver, face, pool
     from maskconv.finding import Report
     from maskconv.reportfile import report_file
 
@@ -110,7 +102,7 @@ def _convert(
     options["only"] = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
     source = sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
     with report_file(report, found, sources, target), terminal.progress(source) as progress:
-        driver.convert(sources, target, report=found, jobs=jobs or _default_jobs(), progress=progress, **options)
+        driver.convert(sources, target, report=found, jobs=jobs or pool.cores(), progress=progress, **options)
         terminal.written = not rest["dry_run"]
     ends = {"sources": sources, "target": target, "dry_run": rest["dry_run"]}
     text = face.outcome(found, source, target, time.perf_counter() - begin, dry=rest["dry_run"])

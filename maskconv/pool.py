@@ -23,7 +23,7 @@ from typing import Any, Literal, Protocol, TypeVar
 
 from maskconv.errors import WorkerError
 
-__all__ = ["Workers", "batches", "ordered"]
+__all__ = ["Workers", "batches", "cores", "ordered"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -42,6 +42,12 @@ class Work(Protocol[B_co]):
     def __call__(self, batch: list[Any], /) -> Sequence[B_co]: ...
     def open(self) -> None: ...
     def stop(self) -> None: ...
+
+
+def cores() -> int:
+    """How many this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def batches(items: Iterable[A], size: int = BATCH) -> Iterator[list[A]]:

@@ -22,7 +22,7 @@ from maskconv.driver import open_reader
 from maskconv.errors import ConversionError, MaskconvError, MissingDependencyError, OptionError, SourceError
 from maskconv.finding import Report, Weight
 from maskconv.fingerprint import fingerprint
-from maskconv.formats.yolo_model import FORMAT, engine, onnx_engine
+from maskconv.formats.yolo_model import FORMAT, metadata, onnx_engine
 from maskconv.formats.yolo_model.detect import Rules, detections
 from maskconv.formats.yolo_model.letterbox import Fit, as_input
 from maskconv.formats.yolo_model.masks import masks_of
@@ -444,8 +444,8 @@ def test_a_network_that_names_no_classes(tmp_path: Path) -> None:
     with open_reader(PICTURES / "small.png", format="yolo-model", model=path) as images:
         assert images.labels.names == ("class0", "class1")
     path = network(tmp_path / "m.onnx", heads(), (1, 3, 32, 32), TOLD | {"names": "__import__('os').abort()"})
-    assert engine.literal("[" * 5000) is None
-    assert engine.literal("[" + "1," * (1 << 20) + "]") is None
+    assert metadata.literal("[" * 5000) is None
+    assert metadata.literal("[" + "1," * (1 << 20) + "]") is None
     with open_reader(PICTURES / "small.png", format="yolo-model", model=path) as images:
         assert images.labels.names == ("class0", "class1")
 
@@ -562,7 +562,7 @@ def test_a_gpu_is_asked_for_by_number() -> None:
     ],
 )
 def test_class_names(found: Any, expected: tuple[str, ...]) -> None:
-    assert engine.class_names(found) == expected
+    assert metadata.class_names(found) == expected
 
 
 # --- in a run ----------------------------------------------------------------------------------------------------------

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskconv.errors import MissingDependencyError, OptionError, SourceError
+from maskconv.errors import SourceError
 from maskconv.finding import Where
+from maskconv.formats.yolo_model import failures
 
 Floats = NDArray[np.float32]
 LEAST_STRIDE = 32  # Ultralytics pads for its own weights to multiples of at least this
 MOST_SIDE, MOST_STRIDE, MOST_BATCH = 8192, 1024, 256  # what weights may say of their input
-MOST_TEXT = 1 << 20  # characters of a value in their metadata
 OFFICIAL = re.compile(r"yolo[\w-]*-seg\.(pt|onnx)", re.IGNORECASE)
 
 
@@ -94,7 +90,7 @@ def _missing(path: Path) -> SourceError:
 
 def _check(path: Path, facts: Facts) -> None:
     if facts.task not in ("", "segment"):
-        raise not_segmenting(path, f"this is a model for the task {facts.task!r}")
+        raise failures.not_segmenting(path, f"this is a model for the task {facts.task!r}")
     if facts.channels != 3:
         text = f"the model takes pictures of {facts.channels} channels; maskconv reads colour pictures, of 3"
         fix = "take a model for colour pictures"
@@ -105,74 +101,3 @@ def _check(path: Path, facts: Facts) -> None:
         text = f"the model says that it takes {batch} x {height} x {width} pixels at stride {facts.stride}"
         fix = f"export it with an imgsz of at most {MOST_SIDE} and a batch of at most {MOST_BATCH}"
         raise SourceError(text, where=Where(path=str(path)), code="yolo-input", fix=fix)
-
-
-def not_segmenting(path: Path, found: str) -> SourceError:
-    text = f"{found}, not a model for instance segmentation, and makes no masks"
-    fix = "take weights that were trained with the task segment, such as yolo11n-seg.pt"
-    return SourceError(text, where=Where(path=str(path)), code="yolo-not-segmentation", fix=fix)
-
-
-def not_loaded(path: Path, error: Exception, engine: str) -> SourceError:
-    text = f"{engine} cannot load these weights ({_reason(error, path)})"
-    fix = "copy or export the file again: yolo export model=best.pt format=onnx dynamic=True"
-    return SourceError(text, where=Where(path=str(path)), code="yolo-weights-corrupt", fix=fix)
-
-
-def not_run(path: Path, error: Exception, shape: Sequence[int]) -> SourceError:
-    text = f"the model failed on pictures of {shape[3]} x {shape[2]} pixels ({_reason(error, path)})"
-    fix = "try another --imgsz, --batch 1 or --device cpu"
-    return SourceError(text, where=Where(path=str(path)), code="yolo-model-failed", fix=fix)
-
-
-def _reason(error: Exception, path: Path) -> str:
-    """An engine's first line, without its decoration and the path, which the sentence begins with."""
-    text = str(error).strip().split("\n", maxsplit=1)[0].replace(str(path), path.name)
-    text = re.sub(r"^(ERROR \S+ |\[ONNXRuntimeError\] : \d+ : \w+ : )", "", text)
-    return textwrap.shorten(text, 160, placeholder=" ...") or type(error).__name__
-
-
-def no_package(package: str, extra: str, error: ImportError) -> MissingDependencyError:
-    text = f"these weights need {package}, which cannot be imported ({error})"
-    return MissingDependencyError(text, fix=f"install it with: pip install 'maskconv[{extra}]'")
-
-
-def no_device(device: str, there: Sequence[str], fix: str) -> OptionError:
-    text = f"the device {device!r} is not there; there is {', '.join(there)}"
-    return OptionError(text, fix=fix, code="yolo-no-device")
-
-
-def literal(text: Any) -> Any:
-    """A value of exported metadata, which are Python literals as text; None where it is none."""
-    if not isinstance(text, str):
-        return text
-    if len(text) > MOST_TEXT:
-        return None
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def class_names(found: Any) -> tuple[str, ...]:
-    """A model's classes in order, from a list or a mapping of their numbers; empty where it tells none."""
-    if isinstance(found, list | tuple):
-        found = dict(enumerate(found))
-    if not isinstance(found, Mapping) or not found:
-        return ()
-    try:
-        numbered = {int(number): str(name) for number, name in found.items()}
-    except (TypeError, ValueError):
-        return ()
-    if sorted(numbered) != list(range(len(numbered))):
-        return ()
-    return tuple(numbered[number].strip() or f"class{number}" for number in range(len(numbered)))
-
-
-def size_of(found: Any) -> tuple[int, int] | None:
-    """An input's (height, width) from a number, or from a list of one or two."""
-    numbers = [found, found] if isinstance(found, int) else list(found) if isinstance(found, list | tuple) else []
-    numbers = numbers * 2 if len(numbers) == 1 else numbers
-    if len(numbers) == 2 and all(isinstance(n, int) and n > 0 for n in numbers):
-        return numbers[0], numbers[1]
-    return None

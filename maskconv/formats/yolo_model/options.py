@@ -10,7 +10,8 @@ from pydantic import Field, field_validator
 
 from maskconv.errors import OptionError
 from maskconv.finding import Note
-from maskconv.formats.yolo_model.engine import MOST_SIDE, size_of
+from maskconv.formats.yolo_model.engine import MOST_SIDE
+from maskconv.formats.yolo_model.metadata import size_of
 from maskconv.model import Label
 from maskconv.options import Options, nearest
 

@@ -20,20 +20,8 @@ from typing import Any
 import numpy as np
 
 from maskconv._opencv import opencv
-from maskconv.formats.yolo_model.engine import (
-    LEAST_STRIDE,
-    Engine,
-    Facts,
-    Floats,
-    class_names,
-    literal,
-    no_device,
-    no_package,
-    not_loaded,
-    not_run,
-    not_segmenting,
-    size_of,
-)
+from maskconv.formats.yolo_model import failures, metadata
+from maskconv.formats.yolo_model.engine import LEAST_STRIDE, Engine, Facts, Floats
 
 QUIET = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
 _settings: list[Any] = []  # the folder that holds Ultralytics' settings while this process lives
@@ -54,7 +42,7 @@ class TorchEngine(Engine):
             with contextlib.redirect_stdout(io.StringIO()):
                 self._model = kind(str(path), device=place, verbose=False, **head)
         except Exception as error:
-            raise not_loaded(path, error, "Ultralytics") from error
+            raise failures.not_loaded(path, error, "Ultralytics") from error
         self._model.eval()
         self.facts = _facts(self._model)
         if threads is not None:
@@ -67,10 +55,10 @@ class TorchEngine(Engine):
                 found = self._model(torch.from_numpy(batch).to(self._model.device))
                 pair = _pair(found)
                 if pair is None:
-                    raise not_segmenting(self._path, "this network has no output of prototypes")
+                    raise failures.not_segmenting(self._path, "this network has no output of prototypes")
                 return _array(pair[0]), _array(pair[1])
         except RuntimeError as error:
-            raise not_run(self._path, error, batch.shape) from error
+            raise failures.not_run(self._path, error, batch.shape) from error
 
     def close(self) -> None:
         self._torch.set_num_threads(self._threads)
@@ -102,7 +90,7 @@ def _device(torch: Any, device: str | None) -> Any:
         return torch.device(there[0] if there and there[0].startswith("cuda") else "cpu")
     name = f"cuda:{device}" if device.isdecimal() else "cuda:0" if device == "cuda" else device
     if name != "cpu" and name not in there:
-        raise no_device(device, ["cpu", *there], "leave --device out, or install a torch that knows it")
+        raise failures.no_device(device, ["cpu", *there], "leave --device out, or install a torch that knows it")
     return torch.device(name)
 
 
@@ -110,12 +98,12 @@ def _facts(model: Any) -> Facts:
     inner = getattr(model, "model", None)
     own = getattr(model, "format", "") == "pt" or bool(getattr(model, "pt", False))
     trained = getattr(inner, "args", None)
-    size = size_of(
-        trained.get("imgsz") if own and isinstance(trained, dict) else literal(getattr(model, "imgsz", None))
+    size = metadata.size_of(
+        trained.get("imgsz") if own and isinstance(trained, dict) else metadata.literal(getattr(model, "imgsz", None))
     )
     fixed = not own and not getattr(model, "dynamic", False)
     return Facts(
-        names=class_names(model.names),
+        names=metadata.class_names(model.names),
         task=str(getattr(inner if own else model, "task", None) or ""),
         stride=max(int(model.stride), LEAST_STRIDE),
         size=size or (640, 640),
@@ -139,7 +127,7 @@ def _imported() -> tuple[Any, Any]:
             with _contained(torch):
                 from ultralytics.nn.autobackend import AutoBackend
     except ImportError as error:
-        raise no_package("ultralytics", "yolo", error) from error
+        raise failures.no_package("ultralytics", "yolo", error) from error
     return torch, AutoBackend
 
 
