@@ -86,6 +86,12 @@ def _points(coordinates: list[tuple[float, ...]]) -> list[Point]:
     return [Point(x=x, y=y) for x, y, *_ in coordinates]
 
 
+def _at_least(count: int, points: list[Point], kind: str) -> list[Point]:
+    if len(points) < count:
+        raise ValueError(f"A {kind} must have at least {count} points to be valid. Found {points}")
+    return points
+
+
 class Line(Geometry):
     """A polyline of at least two points."""
 
@@ -94,9 +100,7 @@ class Line(Geometry):
     @field_validator("points")
     @classmethod
     def _enough(cls, points: list[Point]) -> list[Point]:
-        if len(points) < 2:
-            raise ValueError(f"A line must have at least 2 points to be valid. Found {points}")
-        return points
+        return _at_least(2, points, "line")
 
     @property
     def geometry(self) -> dict[str, Any]:
@@ -154,8 +158,7 @@ class Polygon(_Area):
     @field_validator("points")
     @classmethod
     def _closed(cls, points: list[Point]) -> list[Point]:
-        if len(points) < 3:
-            raise ValueError(f"A polygon must have at least 3 points to be valid. Found {points}")
+        points = _at_least(3, points, "polygon")
         return points if points[0] == points[-1] else [*points, points[0]]
 
     def _ring(self) -> list[tuple[float, float]]:
