@@ -17,6 +17,7 @@ import maskconv
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Weight
 from maskconv.model import AnnotatedImage, Annotation, Box, Label, LabelMap, Mask, PixelRule, Polygon
+from tests.making import written
 
 CAR, TREE = Label(name="car", color=(250, 50, 83)), Label(name="tree", color=(0, 128, 0))
 LABELS = LabelMap(labels=(CAR, TREE))
@@ -40,14 +41,7 @@ def image(name: str, *annotations: Annotation, **facts: Any) -> AnnotatedImage:
 
 
 def write(path: Path, *images: AnnotatedImage, labels: LabelMap = LABELS, **options: Any) -> list[Finding]:
-    """Write and return all Findings. Raises what the writer raises."""
-    found: list[Finding] = []
-    with maskconv.open_writer(path, labels, format="cvat-mask", **options) as writer:
-        found += writer.report.findings  # of the plan
-        writer.report.sink = found.append
-        for one in images:
-            writer.write(one)
-    return found
+    return written(path, *images, labels=labels, format="cvat-mask", **options)
 
 
 def members(path: Path) -> dict[str, bytes]:

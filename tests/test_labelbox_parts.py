@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,9 @@ import pytest
 import maskconv
 from maskconv import AnnotatedImage, Annotation, Label, LabelMap, Mask, OptionError, TargetExistsError, open_writer
 from maskconv.finding import Weight
-from tests.places import FIXTURES
+from tests.making import STREET, streets
 
 LABELS = LabelMap(labels=[Label(name="car")])
-STREET = FIXTURES / "cvat-mask" / "street.zip"
 KILLS = int(os.environ.get("MASKCONV_KILLS", "4"))  # at random moments
 
 
@@ -175,20 +173,7 @@ WRITE = {"masks": "files", "max_records": 70}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture's scenes, forty times over: 240 images."""
-    path = tmp_path_factory.mktemp("source") / "many.zip"
-    with zipfile.ZipFile(STREET) as few, zipfile.ZipFile(path, "w") as many:
-        masks = [name for name in few.namelist() if name.endswith(".png")]
-        items = []
-        for number in range(40):
-            for name in masks:
-                folder, _, item = name.partition("/")
-                many.writestr(f"{folder}/{number:02d}/{item}", few.read(name))
-                if folder == "SegmentationClass":
-                    items.append(f"{number:02d}/{item[:-4]}\n")
-        many.writestr("ImageSets/Segmentation/default.txt", "".join(sorted(items)))
-        many.writestr("labelmap.txt", few.read("labelmap.txt"))
-    return path
+    return streets(tmp_path_factory.mktemp("source") / "many.zip")
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import maskconv
-from tests.places import FIXTURES
+from tests.making import STREET, streets
 
 KILLS = int(os.environ.get("MASKCONV_KILLS", "4"))  # at random moments, for each kind of target
 TARGETS = {
@@ -37,20 +37,7 @@ maskconv.convert(source, target, to=to, write=write, jobs=jobs, resume=True, ove
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fixture's scenes, forty times over: 240 images."""
-    path = tmp_path_factory.mktemp("source") / "many.zip"
-    with zipfile.ZipFile(FIXTURES / "cvat-mask" / "street.zip") as few, zipfile.ZipFile(path, "w") as many:
-        masks = [name for name in few.namelist() if name.endswith(".png")]
-        items = []
-        for number in range(40):
-            for name in masks:
-                folder, _, item = name.partition("/")
-                many.writestr(f"{folder}/{number:02d}/{item}", few.read(name))
-                if folder == "SegmentationClass":
-                    items.append(f"{number:02d}/{item[:-4]}\n")
-        many.writestr("ImageSets/Segmentation/default.txt", "".join(sorted(items)))
-        many.writestr("labelmap.txt", few.read("labelmap.txt"))
-    return path
+    return streets(tmp_path_factory.mktemp("source") / "many.zip")
 
 
 def tree(path: Path) -> dict[str, bytes]:
@@ -111,7 +98,7 @@ def test_killed_after_some_images_and_resumed(source: Path, whole, tmp_path: Pat
 def test_killed_at_any_moment(source: Path, whole, tmp_path: Path, name: str, older: bool) -> None:
     """The target is the old one or the new one, whole; runs that go on end in the very same bytes."""
     target = tmp_path / name
-    fixture = FIXTURES / "cvat-mask" / "street.zip"
+    fixture = STREET
     to = "cvat-mask" if name == "folder" else None
     if older:
         maskconv.convert(fixture, target, to=to, write=TARGETS[name])
@@ -179,7 +166,7 @@ def test_the_target_is_no_part_of_what_must_not_change(source: Path, whole, tmp_
     target = tmp_path / "folder"
     with pytest.raises(KeyboardInterrupt):
         maskconv.convert(source, target, to="cvat-mask", progress=stop, resume=True)
-    with zipfile.ZipFile(FIXTURES / "cvat-mask" / "street.zip") as archive:
+    with zipfile.ZipFile(STREET) as archive:
         archive.extractall(target)
     maskconv.convert(source, target, to="cvat-mask", resume=True, overwrite=True)
     assert tree(target) == whole["folder"]
@@ -198,7 +185,7 @@ def test_a_damaged_journal_goes_on_from_what_is_sound(source: Path, whole, tmp_p
 
 def test_data_errors_leave_nothing_to_resume(tmp_path: Path) -> None:
     broken = tmp_path / "broken.zip"
-    with zipfile.ZipFile(FIXTURES / "cvat-mask" / "street.zip") as good, zipfile.ZipFile(broken, "w") as bad:
+    with zipfile.ZipFile(STREET) as good, zipfile.ZipFile(broken, "w") as bad:
         for name in good.namelist():
             data = good.read(name)
             bad.writestr(name, data[:-40] if name == "SegmentationClass/street_0002.png" else data)
@@ -209,7 +196,7 @@ def test_data_errors_leave_nothing_to_resume(tmp_path: Path) -> None:
 
 def test_standard_input_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(maskconv.UsageError, match="standard input cannot be read again"):
-        maskconv.convert(["-", FIXTURES / "cvat-mask" / "street.zip"], tmp_path / "a.mcv", resume=True)
+        maskconv.convert(["-", STREET], tmp_path / "a.mcv", resume=True)
 
 
 def test_a_dry_run_writes_nothing_and_says_all(source: Path, tmp_path: Path) -> None:

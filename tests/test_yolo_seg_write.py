@@ -25,6 +25,7 @@ from maskconv.formats.yolo_seg.rows_out import decimals, rows, shares
 from maskconv.formats.yolo_seg.splits import label_path
 from maskconv.geometry import polygon_mask, rings, shape_mask
 from maskconv.model import AnnotatedImage, Annotation, Box, Label, LabelMap, Mask, Picture, PixelRule, Polygon
+from tests.making import written
 
 LABELS = LabelMap(labels=(Label(name="background"), Label(name="car"), Label(name="tree")))
 W, H = 40, 24
@@ -48,13 +49,7 @@ def image(name: str, *annotations: Annotation, **facts: Any) -> AnnotatedImage:
 
 
 def write(path: Path, *images: AnnotatedImage, labels: LabelMap = LABELS, **options: Any) -> list[Finding]:
-    found: list[Finding] = []
-    with maskconv.open_writer(path, labels, format="yolo-seg", **{"images": "none"} | options) as writer:
-        found += writer.report.findings  # of the plan
-        writer.report.sink = found.append
-        for one in images:
-            writer.write(one)
-    return found
+    return written(path, *images, labels=labels, **{"format": "yolo-seg", "images": "none"} | options)
 
 
 def files(path: Path) -> set[str]:
