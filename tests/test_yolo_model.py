@@ -25,6 +25,7 @@ from maskconv.fingerprint import fingerprint
 from maskconv.formats.yolo_model import FORMAT, metadata, onnx_engine
 from maskconv.formats.yolo_model.detect import Rules, detections
 from maskconv.formats.yolo_model.letterbox import Fit, as_input
+from maskconv.formats.yolo_model.masks import _axes as axes
 from maskconv.formats.yolo_model.masks import masks_of
 from maskconv.formats.yolo_model.read import YoloModelReader
 from maskconv.model import AnnotatedImage, Mask
@@ -751,6 +752,28 @@ def test_boxes_come_back_and_are_clipped() -> None:
     boxes = np.array([[0, 16, 64, 48], [32, 32, 48, 40], [-9, 0, 99, 99]], np.float32)
     expected = [[0, 0, 60, 30], [30, 15, 45, 22.5], [0, 0, 60, 30]]
     assert np.allclose(fit.boxes(boxes), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "net", "told"),
+    [  # told: how wide and high the picture is, and where it lies, if the input's shape is all that is known
+        ((373, 651), 224, (128, 223, 0, 0)),
+        ((593, 2955), 160, (32, 159, 0, 0)),
+        ((640, 3191), 640, (128, 638, 0, 1)),
+        ((1952, 196), 320, (319, 32, 0, 0)),
+        ((1920, 1080), 640, (640, 360, 0, 12)),
+    ],
+)
+def test_boxes_lie_where_masks_do(size: tuple[int, int], net: int, told: tuple[int, ...]) -> None:
+    """Both undo the letterbox by the input's shape, as Ultralytics does."""
+    fit, (width, height, left, top) = Fit.of(*size, (net, net), 32), told
+    corners = np.array([[left, top, left + width, top + height]], np.float32)
+    assert np.allclose(fit.boxes(corners), [[0, 0, *size]], atol=1e-3)
+    inner = np.array([[left + width / 4, top + height / 4, left + width / 2, top + height / 2]], np.float32)
+    assert np.allclose(fit.boxes(inner), [[size[0] / 4, size[1] / 4, size[0] / 2, size[1] / 2]], atol=1e-3)
+    rows, columns = axes(fit.net_height // 4, fit.net_width // 4, size[1], size[0])
+    middles = [(axis.weights @ (np.arange(axis.weights.shape[1]) * 4 + 2)).mean() for axis in (columns, rows)]
+    assert middles == pytest.approx([left + width / 2, top + height / 2], abs=0.1)
 
 
 # --- suppression -------------------------------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 import maskconv
+from maskconv.formats.yolo_model.letterbox import Fit
 from maskconv.model import AnnotatedImage, Mask
-from tests.synthetic import ONNX, SIZE, WEIGHTS, draw, matched
+from tests.synthetic import ONNX, SIZE, WEIGHTS, draw, matched, shapes
 from tests.with_ultralytics.ultra import Seen, look
 
 Images = dict[str, AnnotatedImage]
@@ -59,6 +61,11 @@ def bitmaps(image: AnnotatedImage) -> np.ndarray:
 
 
 def test_the_same_instances_in_the_same_order(images: Images, seen: dict[str, Seen]) -> None:
+    assert_same_instances(images, seen)
+    assert sum(len(one.labels) for one in seen.values()) > 150
+
+
+def assert_same_instances(images: Images, seen: dict[str, Seen]) -> None:
     assert images.keys() == seen.keys()
     for name, image in images.items():
         assert [annotation.label for annotation in image.annotations] == seen[name].labels, name
@@ -66,10 +73,13 @@ def test_the_same_instances_in_the_same_order(images: Images, seen: dict[str, Se
         np.testing.assert_allclose(scores, seen[name].scores, rtol=0, atol=SCORE, err_msg=name)
         boxes = [(a.box.x, a.box.y, a.box.x + a.box.width, a.box.y + a.box.height) for a in image.annotations]
         np.testing.assert_allclose(np.reshape(boxes, (-1, 4)), seen[name].boxes, rtol=0, atol=1e-3, err_msg=name)
-    assert sum(len(one.labels) for one in seen.values()) > 150
 
 
 def test_the_masks_are_those_of_retina_masks(images: Images, seen: dict[str, Seen]) -> None:
+    assert_same_masks(images, seen)
+
+
+def assert_same_masks(images: Images, seen: dict[str, Seen]) -> None:
     """Every pixel whose logit is further than 1e-4 from the threshold."""
     for name, image in images.items():
         found = bitmaps(image)
@@ -107,3 +117,27 @@ def test_they_see_what_is_there(scenes: dict[str, Any], folder: Path) -> None:
             found = [(a.label, a.shape.to_array()) for a in image.annotations]
             values += matched(scenes[name].instances, found)
         assert np.mean(values) >= 0.75  # those that were missed count as 0
+
+
+ROUNDED = {  # (width, height) of which one side is rounded down to a multiple of the stride, by the network's size
+    160: [(129, 214), (122, 152), (269, 162), (352, 71), (140, 348), (593, 2955)],
+    224: [(373, 651), (347, 199), (270, 377), (120, 417), (469, 135), (207, 89)],
+    320: [(327, 164), (350, 582), (566, 397), (663, 133), (140, 349), (561, 113)],
+    640: [(873, 568), (421, 647), (349, 262), (743, 1649), (150, 748), (777, 78)],
+}
+
+
+@pytest.mark.parametrize("weights", [WEIGHTS, ONNX], ids=["ultralytics", "onnxruntime"])
+@pytest.mark.parametrize("size", ROUNDED)
+def test_sides_rounded_down_to_a_multiple_of_the_stride(size: int, weights: Path, tmp_path: Path) -> None:
+    """Ultralytics tells from the input's shape where the picture lay in it, which is not where it was put."""
+    rng = np.random.default_rng(size)
+    for width, height in ROUNDED[size]:
+        fit = Fit.of(width, height, (size, size), 32)
+        assert fit != Fit.of(width, height, fit.shape, None)
+        picture = shapes.scene(rng, width, height, most=12).picture
+        assert cv2.imwrite(str(tmp_path / f"{width}x{height}.png"), picture[..., ::-1])
+    images, seen = read(tmp_path, weights, imgsz=size, conf=0.05), look(WEIGHTS, tmp_path, imgsz=size, conf=0.05)
+    assert_same_instances(images, seen)
+    assert_same_masks(images, seen)
+    assert all(len(one.labels) for one in seen.values())

@@ -53,9 +53,14 @@ class Fit(NamedTuple):
         return whole
 
     def boxes(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Boxes (n, 4) of x1, y1, x2, y2 in the network's pixels, as float32 in the picture's, clipped to it."""
-        corner = np.array([self.left, self.top] * 2, np.float32)
-        gain = np.array([self.inner_width / self.width, self.inner_height / self.height] * 2, np.float32)
+        """Boxes (n, 4) of x1, y1, x2, y2 in the network's pixels, as float32 in the picture's, clipped to it.
+
+        As Ultralytics undoes it, for boxes and masks alike: the place of the picture is told from the input's shape alone.
+        That is another one where a side was rounded down to a multiple of the stride and so has no padding.
+        """
+        told = self.of(self.width, self.height, self.shape, None)
+        corner = np.array([told.left, told.top] * 2, np.float32)
+        gain = np.array([told.inner_width / self.width, told.inner_height / self.height] * 2, np.float32)
         limits = np.array([self.width, self.height] * 2, np.float32)
         found: NDArray[np.float32] = np.clip((boxes - corner) / gain, 0, limits)
         return found
