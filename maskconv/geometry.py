@@ -28,9 +28,7 @@ __all__ = [
     "Ring",
     "box_mask",
     "fill_holes",
-    "hole_count",
     "one_ring",
-    "part_count",
     "polygon_mask",
     "rings",
     "shape_mask",
@@ -323,22 +321,3 @@ def _step_steep(start: Ints, end: Ints, x: Ints) -> Ints:
     t += (xs + slope * t + 0.5 >= x + 1) != right
     t -= (xs + slope * (t - 1) + 0.5 >= x + 1) == right
     return np.asarray(ys + t - 1, np.int64)
-
-
-# --- counts -----------------------------------------------------------------------------------------------------------
-
-
-def part_count(mask: Mask) -> int:
-    """The number of connected parts, diagonal neighbours included; 0 for an empty mask."""
-    return len(runs.components(mask.starts, mask.lengths, mask.width))
-
-
-def hole_count(mask: Mask) -> int:
-    """The number of holes: background that no path of direct neighbours connects with the outside."""
-    starts, width = mask.starts.astype(np.int64), mask.width
-    ends = starts + mask.lengths
-    row = starts // width * width
-    # Euler's number is runs minus contacts between runs of neighbouring rows
-    low, high = np.maximum(starts - 1, row) - width, np.minimum(ends + 1, row + width) - width
-    contacts = np.searchsorted(starts, high, side="left") - np.searchsorted(ends, low, side="right")
-    return part_count(mask) - len(starts) + int(contacts.sum())

@@ -24,8 +24,9 @@ from pycocotools import mask as coco
 
 from maskconv import geometry
 from maskconv.errors import DataError, MissingDependencyError
-from maskconv.geometry import box_mask, hole_count, part_count, polygon_mask, shape_mask, shape_masks, trace
+from maskconv.geometry import box_mask, polygon_mask, shape_mask, shape_masks, trace
 from maskconv.model import Annotation, Box, Mask, PixelRule, Polygon
+from tests.topology import hole_count, part_count
 
 REAL = Path(os.environ.get("MASKCONV_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 RULES = list(PixelRule)

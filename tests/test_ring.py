@@ -22,15 +22,14 @@ from maskconv._ring_join import Contours, _near_bridges
 from maskconv.formats.yolo_seg.rows_out import rows
 from maskconv.geometry import (
     fill_holes,
-    hole_count,
     one_ring,
-    part_count,
     polygon_mask,
     rings,
     shape_mask,
     split_parts,
 )
 from maskconv.model import Mask, PixelRule, Polygon
+from tests.topology import hole_count, part_count
 
 Bools = NDArray[np.bool_]
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import maskconv
-from maskconv.geometry import hole_count, part_count, polygon_mask
+from maskconv.geometry import polygon_mask
 from maskconv.model import Mask
 from tests.places import FIXTURES
+from tests.topology import hole_count, part_count
 
 MODEL = FIXTURES / "yolo-model"
 
