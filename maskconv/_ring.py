@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from maskconv import runs
 from maskconv._fill import SHEET, batches
 from maskconv._opencv import opencv
-from maskconv._ring_join import Contours, added, bridges, keyholes, longest
+from maskconv._ring_join import Contours, added, bridges, keyholes
 from maskconv._ring_walk import Pieces, compressed, simplified, walk
 from maskconv.model import Mask
 
@@ -122,7 +122,7 @@ def _joined(traced: Sequence[tuple[Crop, Any, Any]]) -> Iterator[Any]:
     pieces = [walk(each, holes + parts) for each, holes, parts in zip(known, ways, joints, strict=True)]
     for i, each in enumerate(known):
         yield pieces[i]
-        yield bridged[i], each.parts, len(ways[i]), longest(each, ways[i])
+        yield bridged[i], each.parts, len(ways[i]), max((way.length for way in ways[i]), default=0)
 
 
 def _made(drafts: Sequence[_Draft], max_points: int | None) -> Iterator[Ring]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from maskconv._ring_far import far_bridges
 
-__all__ = ["Contours", "Joint", "added", "bridges", "keyholes", "longest"]
+__all__ = ["Contours", "Joint", "added", "bridges", "keyholes"]
 
 Ints = NDArray[np.int32]
 Bitmap = NDArray[np.uint8]
@@ -28,10 +28,14 @@ MANY = 1 << 20  # pairs of a part and a point; where there are more, parts are n
 
 
 class Joint(NamedTuple):
-    """Two points that are joined, by their index in `Contours.points`; of a bridge also the way from one to the other."""
+    """Two points that are joined, by their index in `Contours.points`, and their distance in pixels, by eight neighbours.
+
+    ``way`` is that of a bridge from one to the other; a keyhole is straight.
+    """
 
     a: int
     b: int
+    length: int
     way: tuple[tuple[int, int], ...] = ()
 
 
@@ -86,11 +90,11 @@ class Contours:
         x, y = self.xy
         x0, y0, x1, y1 = x.item(a), y.item(a), x.item(b), y.item(b)
         dx, dy = x1 - x0, y1 - y0
-        short = min(abs(dx), abs(dy))
-        if not short or abs(dx) == abs(dy):
-            return Joint(a, b, ((x0, y0), (x1, y1)))
+        short, length = sorted((abs(dx), abs(dy)))
+        if short in (0, length):
+            return Joint(a, b, length, ((x0, y0), (x1, y1)))
         bend = x0 + (short if dx > 0 else -short), y0 + (short if dy > 0 else -short)
-        return Joint(a, b, ((x0, y0), bend, (x1, y1)))
+        return Joint(a, b, length, ((x0, y0), bend, (x1, y1)))
 
 
 def keyholes(contours: Contours, bitmap: Bitmap) -> list[Joint]:
@@ -101,10 +105,13 @@ def keyholes(contours: Contours, bitmap: Bitmap) -> list[Joint]:
     """
     if not contours.inner:
         return []
-    width, (x, y) = bitmap.shape[1], contours.xy
-    ends = [y * width + bitmap[y, :x].tobytes().rfind(0) + 1 for _, x, y in contours.inner]
-    found = _found(y * np.int32(width) + x, ends, bitmap.size)
-    return [Joint(point, end) for (point, _, _), end in zip(contours.inner, found, strict=True)]
+    width = bitmap.shape[1]
+    lefts = [bitmap[y, :x].tobytes().rfind(0) + 1 for _, x, y in contours.inner]
+    pixels = contours.xy[1] * np.int32(width) + contours.xy[0]
+    found = _found(
+        pixels, [y * width + left for (_, _, y), left in zip(contours.inner, lefts, strict=True)], bitmap.size
+    )
+    return [Joint(point, end, x - left) for (point, x, _), left, end in zip(contours.inner, lefts, found, strict=True)]
 
 
 def _found(pixels: Ints, wanted: Sequence[int], size: int) -> list[int]:
@@ -115,12 +122,6 @@ def _found(pixels: Ints, wanted: Sequence[int], size: int) -> list[int]:
     place[pixels[::-1]] = np.arange(len(pixels) - 1, -1, -1, dtype=np.int32)
     found: list[int] = place[wanted].tolist()
     return found
-
-
-def longest(contours: Contours, ways: Sequence[Joint]) -> int:
-    """The length of the longest keyhole in pixels."""
-    x = contours.xy[0]
-    return max((int(x[way.a] - x[way.b]) for way in ways), default=0)
 
 
 def added(joints: Sequence[Joint], bitmap: Bitmap) -> int:

@@ -23,9 +23,11 @@ def walk(contours: Contours, joints: Sequence[Joint]) -> Pieces:
     """The ring that goes along every contour once and along every joint there and back.
 
     Pieces are arcs of contours, from one joint to the next one round the contour, and the bends of joints in between. The
-    joints make the contours a tree, so this walk comes by everything before it is back.
+    joints make the contours a tree, so this walk comes by everything before it is back. Neighbours differ: where two contours
+    meet in a pixel, it is left out the second time.
     """
     points, at = contours.points, [point for joint in joints for point in joint[:2]]
+    begin = [point + (not joint.length) for joint in joints for point in joint[:2]]
     order = sorted(range(len(at)), key=at.__getitem__)  # both ends of joint i are 2 * i and 2 * i + 1
     arcs: dict[int, tuple[int, Pieces]] = {}  # from each end the next one, and the way there
     i = 0
@@ -33,9 +35,10 @@ def walk(contours: Contours, joints: Sequence[Joint]) -> Pieces:
         first = order[i]
         while i + 1 < len(order) and at[order[i + 1]] < end:
             here, then = order[i], order[i + 1]
-            arcs[here] = then, [points[at[here] : at[then] + 1]]
+            arcs[here] = then, [points[begin[here] : at[then] + 1]]
             i += 1
-        arcs[order[i]] = first, [points[at[order[i]] : end], points[start : at[first] + 1]]
+        home = points[start : at[first] + 1] if end - start > 1 else points[:0]  # one pixel is there already
+        arcs[order[i]] = first, [points[begin[order[i]] : end], home]
         i += 1
     pieces: Pieces = []
     now = order[0]
@@ -49,56 +52,31 @@ def walk(contours: Contours, joints: Sequence[Joint]) -> Pieces:
 
 
 def compressed(rings: Sequence[Pieces]) -> tuple[Ints, list[int]]:
-    """The rings without repeated and collinear points, behind one another, and their numbers of points.
+    """The rings without collinear points, behind one another, and their numbers of points.
 
-    Steps between points must be straight or diagonal.
+    Steps between points must be straight or diagonal; neighbours must differ.
     """
     counts = np.array([sum(map(len, pieces)) for pieces in rings])
     points = np.concatenate([piece for pieces in rings for piece in pieces])
-    points, counts = _kept(points, counts, _turning(_ways(points, counts), counts))
-    points, counts = _kept(points, counts, _moving(points, counts))
-    steps = np.sign(_steps(points, counts))
-    points, counts = _kept(points, counts, _turning(steps[:, 0] * 3 + steps[:, 1], counts))
-    return points, counts.tolist()
-
-
-def _kept(points: Ints, counts: Counts, keep: NDArray[np.bool_]) -> tuple[Ints, Counts]:
-    return points.take(keep.nonzero()[0], axis=0), np.add.reduceat(keep, _firsts(counts), dtype=np.int64)
+    keep = _turning(points, counts)
+    return points.take(keep.nonzero()[0], axis=0), np.add.reduceat(keep, _firsts(counts), dtype=np.int64).tolist()
 
 
 def _firsts(counts: Counts) -> Counts:
     return np.cumsum(counts) - counts
 
 
-def _steps(points: NDArray[Any], counts: Counts) -> NDArray[Any]:
-    """From each point to the next one of its ring."""
-    first = _firsts(counts)
-    steps = np.empty_like(points)
-    np.subtract(points[1:], points[:-1], out=steps[:-1])
-    last = first + counts - 1
-    steps[last] = points[first] - points[last]
-    return steps
-
-
-def _ways(points: Ints, counts: Counts) -> NDArray[Any]:
-    """A number for each step, equal where the steps are."""
-    return _steps(np.ascontiguousarray(points).view(np.int64)[:, 0], counts)
-
-
-def _moving(points: Ints, counts: Counts) -> NDArray[np.bool_]:
-    """Which points differ from the next one; of a ring of equal points the first."""
-    keep: NDArray[np.bool_] = np.not_equal(_ways(points, counts), 0)
-    first = _firsts(counts)
-    keep[first[~np.logical_or.reduceat(keep, first)]] = True
-    return keep
-
-
-def _turning(way: NDArray[Any], counts: Counts) -> NDArray[np.bool_]:
+def _turning(points: Ints, counts: Counts) -> NDArray[np.bool_]:
     """Which points are no mere continuation of the step before; of a ring without any the first."""
     first = _firsts(counts)
+    last = first + counts - 1
+    steps = np.empty_like(points)
+    np.subtract(points[1:], points[:-1], out=steps[:-1])
+    steps[last] = points[first] - points[last]
+    way = np.sign(steps, out=steps).view(np.int64)[:, 0]  # both signs at once
     keep = np.empty(len(way), np.bool_)
     np.not_equal(way[1:], way[:-1], out=keep[1:])
-    keep[first] = way[first] != way[first + counts - 1]
+    keep[first] = way[first] != way[last]
     keep[first[~np.logical_or.reduceat(keep, first)]] = True
     return keep
 
@@ -141,5 +119,5 @@ def _approximated(pieces: Pieces, tolerance: float, *, closed: bool) -> Ints:
     cv2 = opencv()
     thin: list[Any] = [cv2.approxPolyDP(p, tolerance, closed).reshape(-1, 2) if len(p) > 2 else p for p in pieces]
     points = np.concatenate(thin)
-    keep = _moving(points, np.array([len(points)]))
-    return np.asarray(points[keep], np.int32)
+    keep = (points != np.roll(points, 1, axis=0)).any(axis=1)
+    return np.asarray(points[keep] if keep.any() else points[:1], np.int32)
