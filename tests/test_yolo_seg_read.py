@@ -722,7 +722,7 @@ YAMLS = [
     ("train: images/train\nval: images/val\nnames:\n  0: car\n  2: person\n", "yolo-names-gap", "data.yaml:4: class 1 has no name, for the numbers go from 0 to 2; number the 2 classes from 0 to 1, in the labels as well"),
     ("train: images/train\nval: images/val\nnames:\n  0: car\n  0: bus\n  1: person\n", "yolo-names-twice", "data.yaml:5: class 0 is named twice; the last name counts; give each class a number of its own"),
     ("train: images/train\nval: images/val\nnames: [car, no]\n", "yolo-names-type", "data.yaml:3: YAML takes the name of class 1, 'no', for true or false; it is read as text here; put it in quotes: \"no\""),
-    ("train: images/train\nval: images/val\nnames: [car, car]\n", "yolo-names-same", "data.yaml:3: classes 0 and 1 are both called 'car'; they are one label here; rename one of them"),
+    ("train: images/train\nval: images/val\nnames: [car, car]\n", "yolo-names-same", "data.yaml:3: classes 0 and 1 are both called 'car', which makes them one label; rename one of them"),
     ("train: images/train\nval: images/val\nnc: 2\n", "yolo-names-missing", "data.yaml: there are no names for the 2 classes; they are called class_0, class_1, ... as the trainer does; add names: or --from-names"),
 ]  # fmt: skip
 

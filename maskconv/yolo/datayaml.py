@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from maskconv.errors import SourceError
 from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.wording import counted
 from maskconv.yolo import nodes
 from maskconv.yolo.nodes import Mapping, Node, Scalar, Sequence
 
-__all__ = ["SPLITS", "DataYaml", "Place", "parse"]
+__all__ = ["SPLITS", "DataYaml", "Place", "names", "parse"]
 
 SPLITS = ("train", "val", "test", "minival")
 _NEAR = {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
@@ -41,11 +42,20 @@ def parse(data: bytes, where: Where, note: Note, *, checking: bool = False) -> D
 
     ``download`` is never followed: Ultralytics runs what stands there.
     """
+    return _Reading(where, note, Weight.ERROR if checking else Weight.WARNING).read(_root(data, where))
+
+
+def names(data: bytes, where: Where, note: Note) -> dict[int, str]:
+    """The classes' names alone, and what is wrong with them. Raises SourceError where they cannot be read."""
+    return _Reading(where, note, Weight.WARNING).names(_root(data, where))
+
+
+def _root(data: bytes, where: Where) -> Mapping:
     root = nodes.parse(data, where)
-    if not isinstance(root, Mapping):
-        text, fix = "is no mapping of train, val and names", "name the data set's data.yaml"
-        raise SourceError(text, where=where, code="yolo-yaml", fix=fix)
-    return _Reading(where, note, Weight.ERROR if checking else Weight.WARNING).read(root)
+    if isinstance(root, Mapping):
+        return root
+    text, fix = "is no mapping of train, val and names", "name the data set's data.yaml"
+    raise SourceError(text, where=where, code="yolo-yaml", fix=fix)
 
 
 class _Reading:
@@ -67,6 +77,10 @@ class _Reading:
         self._note_download(values.get("download"))
         found.names = self._names(values.get("names"), values.get("nc"))
         return found
+
+    def names(self, root: Mapping) -> dict[int, str]:
+        values = self._once(root)
+        return self._names(values.get("names"), values.get("nc"))
 
     def _once(self, root: Mapping) -> dict[str, Node]:
         values: dict[str, Node] = {}
@@ -123,15 +137,15 @@ class _Reading:
             text = "'names' is neither a list nor a mapping of class numbers"
             raise self._wrong("yolo-names", text, node.line, "write it as [car, person] or 0: car")
         if isinstance(node, Sequence):
-            names = {number: self._name(number, item) for number, item in enumerate(node.items)}
+            named = {number: self._name(number, item) for number, item in enumerate(node.items)}
         else:
-            names = self._by_number(node)
-        if count is not None and count != len(names):
-            text = f"nc is {count}, but there are {len(names)} names; the names count"
-            self._say("yolo-nc", self._refused, text, nc.line if nc else None, f"write nc: {len(names)}, or remove it")
-        self._note_gaps(names, node.line)
-        self._note_same(names, node.line)
-        return dict(sorted(names.items()))
+            named = self._by_number(node)
+        if count is not None and count != len(named):
+            text = f"nc is {count}, but there are {counted(len(named), 'name')}; the names count"
+            self._say("yolo-nc", self._refused, text, nc.line if nc else None, f"write nc: {len(named)}, or remove it")
+        self._note_gaps(named, node.line)
+        self._note_same(named)
+        return {number: named[number].text for number in sorted(named)}
 
     def _count(self, node: Node | None) -> int | None:
         if node is None:
@@ -152,8 +166,8 @@ class _Reading:
         self._say("yolo-names-missing", Weight.WARNING, text, None, "add names: or --from-names")
         return {number: f"class_{number}" for number in range(count)}
 
-    def _by_number(self, node: Mapping) -> dict[int, str]:
-        names: dict[int, str] = {}
+    def _by_number(self, node: Mapping) -> dict[int, Scalar]:
+        names: dict[int, Scalar] = {}
         for key, value in node.pairs:
             number = _number(key)
             if number is None:
@@ -166,29 +180,32 @@ class _Reading:
             names[number] = self._name(number, value)
         return names
 
-    def _name(self, number: int, node: Node) -> str:
+    def _name(self, number: int, node: Node) -> Scalar:
         if not isinstance(node, Scalar) or node.kind == "null" or not node.text:
             text = f"class {number} has no name"
             raise self._wrong("yolo-names", text, node.line, "write one, in quotes where it is a word that YAML knows")
         if node.kind == "bool":
             text = f"YAML takes the name of class {number}, {node.text!r}, for true or false; it is read as text here"
             self._say("yolo-names-type", Weight.WARNING, text, node.line, f'put it in quotes: "{node.text}"')
-        return node.text
+        return node
 
-    def _note_gaps(self, names: dict[int, str], line: int) -> None:
-        gaps = sorted(set(range(len(names))) - names.keys())
-        if gaps:
+    def _note_gaps(self, names: Collection[int], line: int) -> None:
+        gaps = sorted(set(range(len(names))).difference(names))
+        if gaps and len(names) == 1:
+            text, fix = f"the only class has the number {max(names)}", "give it the number 0, in the labels as well"
+            self._say("yolo-names-gap", self._refused, text, line, fix)
+        elif gaps:
             text = f"class {gaps[0]} has no name, for the numbers go from {min(names)} to {max(names)}"
             fix = f"number the {len(names)} classes from 0 to {len(names) - 1}, in the labels as well"
             self._say("yolo-names-gap", self._refused, text, line, fix)
 
-    def _note_same(self, names: dict[int, str], line: int) -> None:
+    def _note_same(self, names: dict[int, Scalar]) -> None:
         first: dict[str, int] = {}
         for number, name in names.items():
-            other = first.setdefault(name, number)
+            other = first.setdefault(name.text, number)
             if other != number:
-                text = f"classes {other} and {number} are both called {name!r}; they are one label here"
-                self._say("yolo-names-same", Weight.DATA, text, line, "rename one of them")
+                text = f"classes {other} and {number} are both called {name.text!r}, which makes them one label"
+                self._say("yolo-names-same", Weight.DATA, text, name.line, "rename one of them")
 
     def _say(self, code: str, weight: Weight, text: str, line: int | None, fix: str) -> None:
         self._note(Finding(code, weight, text, self._where.at(line=line), fix=fix))

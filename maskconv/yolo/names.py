@@ -46,7 +46,7 @@ def _of_file(path: Path, note: Note) -> dict[int, Label]:
         text = f"cannot be read ({error.strerror or error})"
         raise SourceError(text, where=where, code="yolo-names", fix="check --from-names") from error
     if path.suffix.lower() in (".yaml", ".yml"):
-        names = datayaml.parse(data, where, lambda _: None).names
+        names = datayaml.names(data, where, note)
         if not names:
             raise SourceError("has no names", where=where, code="yolo-names", fix="name another file")
         return {number: Label(name=name) for number, name in names.items()}

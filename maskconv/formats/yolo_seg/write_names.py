@@ -29,13 +29,20 @@ def class_names(labels: LabelMap, given: str | None, note: Note) -> tuple[str, .
 
 
 def _locked(given: str, note: Note) -> tuple[str, ...]:
+    """The given names, each of one class. What a reader would merge is an error here."""
+    told: list[Finding] = []
     try:
-        found = names.given(given, note)
+        found = names.given(given, told.append)
     except SourceError as error:
         fix = error.fix.replace("--from-names", "--to-names")
         where = error.where if error.where and error.where.path != "--from-names" else Where(path="--to-names")
         raise SourceError(error.message, where=where, code=error.code, fix=fix) from error
+    same = next((finding for finding in told if finding.code == "yolo-names-same"), None)
+    if same is not None:
+        raise SourceError(same.message, where=same.where, code="yolo-names", fix=f"{same.fix} in that file")
     if list(found) != list(range(len(found))):
         text = "its class numbers are not 0, 1, 2, ... without gaps"
         raise SourceError(text, where=Where(path=given), code="yolo-names", fix="number the classes so in that file")
+    for finding in told:
+        note(finding)
     return tuple(label.name for label in found.values())
