@@ -245,6 +245,58 @@ def test_a_folder_with_its_folders(street: Path) -> None:
     assert names(street) == ["1", "2", "dots.v2", "a/1", "a/b/3"]
 
 
+def linked(link: Path, target: Path | str) -> None:
+    try:
+        link.symlink_to(target, target_is_directory=True)
+    except OSError:
+        pytest.skip("no links can be made here")
+
+
+def test_links_to_folders_are_followed(street: Path) -> None:
+    put(street.parent, "yard/1.png", "yard/deep/2.png", "yard/.git/3.png")
+    linked(street / "yard", street.parent / "yard")
+    linked(street / "a" / "store", street / ".git")  # hidden where it is
+    images, report = reading(street)
+    expected = ["1", "2", "dots.v2", "a/1", "a/b/3", "a/store/x", "yard/1", "yard/deep/2"]
+    assert [image.name for image in images] == expected
+    assert report.findings == []
+    found = {image.name for image in read(street / "**" / "*.*")}
+    assert found == set(expected)  # as a pattern follows them
+
+
+def test_a_folder_reached_twice_is_read_once(street: Path) -> None:
+    """Under its own name where that lies below the source, else under the one that comes first."""
+    put(street.parent, "yard/1.png", "yard/deep/2.png")
+    linked(street / "Link", street / "a" / "b")
+    for name in ("x", "y"):
+        linked(street / name, street.parent / "yard")
+    linked(street / "w", street.parent / "yard" / "deep")
+    images, report = reading(street)
+    expected = ["1", "2", "dots.v2", "a/1", "a/b/3", "w/2", "x/1"]
+    assert [image.name for image in images] == expected
+    told = [(finding.where.path, finding.code, finding.weight) for finding in report.findings]
+    skipped = [street / "Link", street / "y", street / "x" / "deep"]
+    assert told == [(str(path), "yolo-folder-again", Weight.INFO) for path in skipped]
+    real = os.path.realpath(street / "a" / "b")
+    assert (
+        report.findings[0].message == f"this folder is {real}, whose pictures are read already, and is not read again"
+    )
+
+
+def test_links_that_go_round(street: Path) -> None:
+    put(street.parent, "yard/1.png")
+    linked(street / "a" / "self", ".")
+    linked(street / "a" / "up", street.parent)
+    linked(street / "yard", street.parent / "yard")
+    linked(street.parent / "yard" / "back", street)
+    linked(street.parent / "yard" / "further", street.parent)  # which has both
+    images, report = reading(street)
+    assert [image.name for image in images] == ["1", "2", "dots.v2", "a/1", "a/b/3", "yard/1"]
+    assert sorted(Path(finding.where.path).name for finding in report.findings) == ["back", "further", "self", "up"]
+    assert {finding.weight for finding in report.findings} == {Weight.INFO}
+    assert "leads back to a folder that it lies in, and is not followed" in str(report.findings[0])
+
+
 def test_a_picture_is_called_by_its_own_name(street: Path) -> None:
     assert names(street / "a" / "b" / "3.jpg") == ["3"]
 

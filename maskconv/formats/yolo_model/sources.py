@@ -64,7 +64,7 @@ def _of(source: Path, note: Note) -> tuple[list[str], str]:
     """A source's pictures, and the folder below which it names them."""
     text = str(source)
     if os.path.isdir(text):
-        return list(_below(text)), text
+        return list(_below(text, note)), text
     if os.path.isfile(text):
         return _of_file(source, note)
     check(source)
@@ -93,13 +93,39 @@ def _is_one(path: str) -> bool:
     return is_picture(path.replace(os.sep, "/")) and os.path.isfile(path)
 
 
-def _below(folder: str) -> Iterator[str]:
-    """The pictures in a folder and its folders, by name; hidden ones are not meant."""
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+def _below(folder: str, note: Note) -> Iterator[str]:
+    """The pictures in a folder and its folders, by name; hidden ones are not meant. Links are followed, as a pattern does,
+    but no folder is read twice."""
+    top = os.path.realpath(folder)
+    seen = {top}
+    for base, folders, files in os.walk(folder, followlinks=True):
+        visible = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in visible if _is_new(os.path.join(base, name), top, seen, note)]
         for name in sorted(files):
             if is_picture(name) and not name.startswith("."):
                 yield os.path.join(base, name)
+
+
+def _is_new(folder: str, top: str, seen: set[str], note: Note) -> bool:
+    """Whether a folder is to be read; then it is ``seen``. Of one that a link leads to, its own place comes first."""
+    real = os.path.realpath(folder)
+    if os.path.islink(folder) and _is_in(os.path.realpath(os.path.dirname(folder)), real):
+        text = "this link leads back to a folder that it lies in, and is not followed"
+    elif real in seen or (os.path.islink(folder) and _is_in(real, top) and not _is_hidden(real, top)):
+        text = f"this folder is {real}, whose pictures are read already, and is not read again"
+    else:
+        seen.add(real)
+        return True
+    note(Finding("yolo-folder-again", Weight.INFO, text, Where(path=folder), unit="folders"))
+    return False
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return Path(path).is_relative_to(folder)
+
+
+def _is_hidden(path: str, top: str) -> bool:
+    return any(part.startswith(".") for part in Path(path).relative_to(top).parts)
 
 
 def _fixed(pattern: Path) -> str:
