@@ -72,13 +72,13 @@ def checked(path: Path, **options) -> dict[str, str]:
 WRONG = [
     (
         "0 0.1 0.1 0.5 0.1 0.5 0.5 0.2",
-        "yolo-row-odd: {0}: the number of coordinates is odd (7): {1}; if the last value of each row is its score, say so: --from-scores true",
+        "yolo-row-odd: {0}: the number of coordinates is odd: {1}; if the last value of each row is its score, say so: --from-scores true",
     ),
     (
         f"0 {RING} 7",
-        "yolo-row-odd: {0}: the number of coordinates is odd (7): {1}; if the last value of each row is its track, say so: --from-tracks true",
+        "yolo-row-odd: {0}: the number of coordinates is odd: {1}; if the last value of each row is its track, say so: --from-tracks true",
     ),
-    ("0 0.5", "yolo-row-odd: {0}: the number of coordinates is odd (1): {1}; correct the row, or remove it"),
+    ("0 0.5", "yolo-row-odd: {0}: the number of coordinates is odd: {1}; correct the row, or remove it"),
     (
         "0",
         "yolo-row-count: {0}: 0 coordinates are too few for an outline: {1}; write 3 points or more, or remove the row",
@@ -416,14 +416,15 @@ def test_boxes_with_scores(data: Path) -> None:
 
 
 def test_wrong_scores_and_tracks(data: Path) -> None:
+    asked = "does each row end with its score? If not, leave out --from-scores"
     text(data / "labels/train/a.txt", f"0 {RING} 1.5\n0 {RING}\n1 {RING} 0.5\n")
     text(data / "labels/val/b.txt", "")
     assert told(data, Weight.ERROR, scores=True) == [
-        f"yolo-row-odd: labels/train/a.txt:2: the number of coordinates before score is odd (5): {REJECTED}; correct the row, or remove it",
-        "yolo-row-score: labels/train/a.txt:1: the score 1.5 is not between 0 and 1; does each row end with its score? If not, leave out --from-scores",
+        f"yolo-row-score: labels/train/a.txt:2: there are whole pairs of coordinates, and no score behind them; {asked}",
+        f"yolo-row-score: labels/train/a.txt:1: the score 1.5 is not between 0 and 1; {asked}",
     ]
     text(data / "labels/train/a.txt", f"0 {RING} 0.5 1.5\n1 {RING} 0.5 -1\n")
-    rest = "does each row end with its track? If not, leave out --from-tracks"
+    rest = "does each row end with its score and its track? If not, leave out --from-scores and --from-tracks"
     assert told(data, Weight.ERROR, scores=True, tracks=True) == [
         f"yolo-row-track: labels/train/a.txt:1: the track 1.5 is no whole number; {rest}",
         f"yolo-row-track: labels/train/a.txt:2: the track -1 is no whole number; {rest}",

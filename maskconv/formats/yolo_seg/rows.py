@@ -10,24 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv.finding import Weight
+from maskconv.formats.yolo_seg import behind
+from maskconv.formats.yolo_seg.behind import Extras
 from maskconv.formats.yolo_seg.numbers import REJECTED, Floats, Numbers, Say, fast
 from maskconv.formats.yolo_seg.numbers import numbers as of_file
 
 __all__ = ["Extras", "Row", "Rows", "beyond", "count_boxes", "read"]
 
 HIGHEST, LOWEST = np.float32(1.01), np.float32(-0.01)  # the trainer's tolerance for an outline's box
-
-
-class Extras(NamedTuple):
-    """What stands behind the coordinates of each row."""
-
-    scores: bool = False
-    tracks: bool = False
-
-    @property
-    def values(self) -> int:
-        """How many there are."""
-        return self.scores + self.tracks
 
 
 class Row(NamedTuple):
@@ -61,11 +51,14 @@ def read(data: bytes, names: Mapping[int, str], extras: Extras, say: Say) -> Row
     kept &= _finite(numbers, say)
     kept &= _classes(numbers, names, say)
     if extras.values:
-        kept &= _extras(numbers, extras, say)
+        kept = behind.check(numbers, extras, kept, say)
+    elif not boxes:
+        behind.note_unsaid(numbers, say)
     rows = _rows(numbers, extras, kept)
     leave = not boxes and _leaves(numbers, extras)
     if boxes or leave:
-        rows = [row for row in rows if _inside(row, say, boxes=boxes)]
+        hint = behind.fitting(numbers, extras)
+        rows = [row for row in rows if _inside(row, say, hint, boxes=boxes)]
     _note_twice(rows, say)
     return Rows(rows if boxes else _padded(rows, say), boxes, leave)
 
@@ -95,46 +88,29 @@ def _of_length(counts: NDArray[np.intp], numbers: Numbers, extras: Extras, say: 
         fine = np.zeros(len(counts), np.bool_)
     if fine.all():
         return fine
-    scored = _looks_scored(numbers, extras)
+    hint = behind.fitting(numbers, extras)
     for index in np.flatnonzero(~fine).tolist():
-        code, text, fix = _wrong_length(int(counts[index]), extras, boxes=boxes)
-        say(code, Weight.ERROR, numbers.lines[index], text, scored if code == "yolo-row-odd" and scored else fix)
+        count = int(counts[index])
+        odd = count > 1 and count % 2 == 0
+        if odd and extras.values:
+            code, text, fix = behind.lacking(float(numbers.values[numbers.starts[index + 1] - 1]), extras)
+        else:
+            code, text, fix = _wrong_length(count, boxes=boxes)
+        text += "" if extras.values else f": {REJECTED}"
+        say(code, Weight.ERROR, numbers.lines[index], text, hint if odd and hint else fix)
     return fine
 
 
-def _wrong_length(count: int, extras: Extras, *, boxes: bool) -> tuple[str, str, str]:
+def _wrong_length(count: int, *, boxes: bool) -> tuple[str, str, str]:
     """Code, sentence and remedy for a row of ``count`` values, those behind the coordinates left out."""
     values = f"{max(count - 1, 0)} coordinates"
-    behind = f" before {_behind(extras)}" if extras.values else ""
     if count == 5:
-        text = f"this row is a box, among outlines: {REJECTED}"
-        return "yolo-row-box", text, "outline the object, or remove the row"
+        return "yolo-row-box", "this row is a box, among outlines", "outline the object, or remove the row"
     if count > 1 and count % 2 == 0:
-        text = f"the number of coordinates{behind} is odd ({count - 1}): {REJECTED}"
-        return "yolo-row-odd", text, "correct the row, or remove it"
+        return "yolo-row-odd", "the number of coordinates is odd", "correct the row, or remove it"
     if boxes:
-        text = f"{values}{behind} among boxes of 4: {REJECTED}"
-        return "yolo-row-count", text, "write centre, width and height"
-    text = f"{values}{behind} are too few for an outline: {REJECTED}"
-    return "yolo-row-count", text, "write 3 points or more, or remove the row"
-
-
-def _behind(extras: Extras) -> str:
-    names = [name for name, there in (("score", extras.scores), ("track", extras.tracks)) if there]
-    return " and ".join(names)
-
-
-def _looks_scored(numbers: Numbers, extras: Extras) -> str:
-    """The option that would fit a file all of whose rows have one value too many."""
-    counts = np.diff(numbers.starts)
-    if extras.values or (counts % 2).any() or (counts < 6).any():
-        return ""
-    last = numbers.values[numbers.starts[1:] - 1]
-    if ((last >= 0) & (last <= 1)).all():
-        return "if the last value of each row is its score, say so: --from-scores true"
-    if ((last >= 0) & (last % 1 == 0)).all():
-        return "if the last value of each row is its track, say so: --from-tracks true"
-    return ""
+        return "yolo-row-count", f"{values} among boxes of 4", "write centre, width and height"
+    return "yolo-row-count", f"{values} are too few for an outline", "write 3 points or more, or remove the row"
 
 
 def _finite(numbers: Numbers, say: Say) -> Chosen:
@@ -149,8 +125,9 @@ def _finite(numbers: Numbers, say: Say) -> Chosen:
 
 
 def _classes(numbers: Numbers, names: Mapping[int, str], say: Say) -> Chosen:
+    """Rows whose class has a name. The trainer parses classes in single precision: 0.99999999999 is 1."""
     classes = numbers.values[numbers.starts[:-1]]
-    fine = np.array([number in names for number in classes.tolist()], np.bool_)
+    fine = np.array([number in names for number in classes.astype(np.float32).tolist()], np.bool_)
     for index in np.flatnonzero(~fine & np.isfinite(classes)).tolist():
         say("yolo-row-class", Weight.ERROR, numbers.lines[index], *_wrong_class(float(classes[index]), names))
     return fine
@@ -158,31 +135,18 @@ def _classes(numbers: Numbers, names: Mapping[int, str], say: Say) -> Chosen:
 
 def _wrong_class(number: float, names: Mapping[int, str]) -> tuple[str, str]:
     if number < 0:
-        return f"the class {number:g} is negative: {REJECTED}", "write the class's number, from 0"
-    if number % 1:
-        return f"the class {number:g} is no whole number: {REJECTED}", "each row begins with its class's number"
+        return f"the class {_shown(number)} is negative: {REJECTED}", "write the class's number, from 0"
+    if np.float32(number) % 1 > 0:
+        return f"the class {number!r} is no whole number: {REJECTED}", "each row begins with its class's number"
     last = max(names, default=-1)
-    return f"the class {number:.0f} has no name, for the names end at {last}: {REJECTED}", "add its name to the names"
+    return (
+        f"the class {_shown(number)} has no name, for the names end at {last}: {REJECTED}",
+        "add its name to the names",
+    )
 
 
-def _extras(numbers: Numbers, extras: Extras, say: Say) -> Chosen:
-    fine = np.ones(len(numbers.lines), np.bool_)
-    ends = numbers.starts[1:]
-    if extras.scores:
-        scores = numbers.values[ends - extras.values]
-        for index in np.flatnonzero(~((scores >= 0) & (scores <= 1))).tolist():
-            text = f"the score {scores[index]:g} is not between 0 and 1"
-            fix = "does each row end with its score? If not, leave out --from-scores"
-            say("yolo-row-score", Weight.ERROR, numbers.lines[index], text, fix)
-            fine[index] = False
-    if extras.tracks:
-        tracks = numbers.values[ends - 1]
-        for index in np.flatnonzero(~((tracks >= 0) & (tracks % 1 == 0) & (tracks < 2**53))).tolist():
-            text = f"the track {tracks[index]:g} is no whole number"
-            fix = "does each row end with its track? If not, leave out --from-tracks"
-            say("yolo-row-track", Weight.ERROR, numbers.lines[index], text, fix)
-            fine[index] = False
-    return fine
+def _shown(number: float) -> str:
+    return f"{number:.0f}" if number % 1 == 0 and abs(number) < 1e16 else repr(number)
 
 
 def _rows(numbers: Numbers, extras: Extras, kept: Chosen) -> list[Row]:
@@ -193,7 +157,7 @@ def _rows(numbers: Numbers, extras: Extras, kept: Chosen) -> list[Row]:
         points = values[start + 1 : end - extras.values].reshape(-1, 2)
         score = float(values[end - extras.values]) if extras.scores else None
         track = int(values[end - 1]) if extras.tracks else None
-        rows.append(Row(lines[index], int(values[start]), points, score, track))
+        rows.append(Row(lines[index], int(np.float32(values[start])), points, score, track))
     return rows
 
 
@@ -201,21 +165,27 @@ def _leaves(numbers: Numbers, extras: Extras) -> bool:
     """Whether any coordinate of the file lies outside 0..1."""
     coordinates = numbers.values.copy()
     coordinates[numbers.starts[:-1]] = 0
-    for behind in range(extras.values):
-        coordinates[numbers.starts[1:] - 1 - behind] = 0
+    for back in range(extras.values):
+        coordinates[numbers.starts[1:] - 1 - back] = 0
     return bool(((coordinates > 1) | (coordinates < 0)).any())
 
 
-def _inside(row: Row, say: Say, *, boxes: bool) -> bool:
-    """Whether the trainer takes the row: centre and size of its box lie within 1 % of 0..1, in float32."""
+def _inside(row: Row, say: Say, hint: str, *, boxes: bool) -> bool:
+    """Whether the trainer takes the row: centre and size of its box lie within 1 % of 0..1, in float32.
+
+    ``hint`` are options that would take its last point for something else.
+    """
     points = row.points.astype(np.float32)
     low, high = points.min(axis=0), points.max(axis=0)
     box = points.ravel() if boxes else np.concatenate([(low + high) / 2, high - low])
     if (box <= HIGHEST).all() and (box >= LOWEST).all() and not (boxes and (box[2:] < 0).any()):
         return True
-    far = row.points.max() if (box > HIGHEST).any() else row.points.min()
+    far = max(row.points.max(), row.points.min(), key=lambda value: abs(value - 0.5))
     text = f"coordinates such as {far:g} lie outside the picture (0 to 1): {REJECTED}"
     fix = "divide them by the picture's width and height" if far > 2 else "correct the row, or remove it"
+    if hint and row.points[-1, 1] > 1:
+        text = f"the last point lies outside the picture (0 to 1), as a score and a track number would: {REJECTED}"
+        fix = hint
     say("yolo-row-range", Weight.ERROR, row.line, text, fix)
     return False
 
