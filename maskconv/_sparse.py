@@ -308,10 +308,12 @@ def _put(out: NDArray[Any], tokens: Words, places: Words) -> None:
     """Tokens, or one for all, at ascending bit positions; they do not overlap."""
     words, shifts = places >> np.uint64(6), places & np.uint64(63)
     last = np.flatnonzero(np.concatenate((words[1:] != words[:-1], _TRUE)))
-    first = np.concatenate((_ZERO, last[:-1] + 1))
-    filled = words.take(last).astype(np.intp)
-    out[filled] |= np.add.reduceat(tokens << shifts, first)
-    out[filled + 1] |= tokens.take(last, mode="clip") >> np.uint64(1) >> (np.uint64(63) - shifts.take(last))
+    filled = words.take(last).view(np.int64)
+    sums = np.add.accumulate(tokens << shifts).take(last)  # modulo 2**64, as differences are
+    sums[1:] -= sums[:-1].copy()
+    out[filled] |= sums
+    filled += 1
+    out[filled] |= tokens.take(last, mode="clip") >> np.uint64(1) >> (np.uint64(63) - shifts.take(last))
 
 
 def _put_repeats(out: NDArray[Any], tokens: Tokens, places: Words, times: Numbers) -> None:
