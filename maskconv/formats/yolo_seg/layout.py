@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +23,7 @@ YAMLS = (".yaml", ".yml")
 KEYS = re.compile(rb"^(?:\xef\xbb\xbf)?(?:names|train)[ \t]*:", re.MULTILINE)
 _USUAL = ("data.yaml", "dataset.yaml", "data.yml", "dataset.yml")
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+LIST = "classes.txt"
 _DEEPEST = 3  # a data set may be packed within this many folders
 
 
@@ -29,7 +31,8 @@ class Root(NamedTuple):
     """A folder of pictures, or a ``.txt`` list of some, of one split.
 
     ``labels`` is the folder of its labels, or None where the trainer's rule says it; ``prefix`` comes before the items'
-    names; ``deep`` includes sub-folders; ``rest`` leaves out pictures without labels.
+    names; ``deep`` includes sub-folders; ``rest`` leaves out pictures without labels; ``list`` is a file of names, which is
+    no label file, wherever it lies.
     """
 
     split: str | None
@@ -38,6 +41,7 @@ class Root(NamedTuple):
     prefix: str = ""
     deep: bool = True
     rest: bool = True
+    list: str = ""
 
 
 @dataclass
@@ -74,8 +78,18 @@ def survey(tree: Tree, source: Path, note: Note, *, checking: bool = False) -> L
     if not roots:
         text, fix = "holds no data.yaml and no labels", "name the data.yaml, or the folder above images and labels"
         raise SourceError(text, where=Where(path=str(source)), code="yolo-no-labels", fix=fix)
-    places = [posixpath.join(folder, "classes.txt") for folder in (base, *(root.labels or "" for root in roots))]
-    return Layout(roots, list=next(filter(tree.is_file, places), ""))
+    found_list = next(filter(tree.is_file, _lists(base, roots)), "")
+    return Layout([root._replace(list=found_list) for root in roots], list=found_list)
+
+
+def _lists(base: str, roots: list[Root]) -> Iterator[str]:
+    """Where a classes.txt may lie: in the data set, beside its labels, or above those of a split."""
+    yield posixpath.join(base, LIST)
+    for root in roots:
+        labels = labels_of(root.images) if root.labels is None else root.labels
+        yield posixpath.join(labels, LIST)
+        if root.split is not None:
+            yield posixpath.join(posixpath.dirname(labels), LIST)
 
 
 def _base(tree: Tree) -> str:
@@ -251,7 +265,7 @@ def _by_folders(tree: Tree, base: str) -> list[Root]:
 
 def _split_only(tree: Tree, folder: str) -> bool:
     folders, files = tree.listing(folder)
-    none = not any(is_picture(f) or f.endswith(".txt") for f in files)
+    none = not any(is_picture(f) or (f.endswith(".txt") and f != LIST) for f in files)
     return none and bool(folders) and set(folders) <= _SPLITS.keys()
 
 

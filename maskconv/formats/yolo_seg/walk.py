@@ -57,6 +57,7 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
     same = (labels, texts) == (pictures, images)
     found = _pictures(files, images, collide)
     below, files = (folders, files) if same else labels.listing(texts)
+    files = [file for file in files if posixpath.join(texts, file) != root.list] if root.list else files
     _mark(found, files, lambda file: _is_list(labels.read(posixpath.join(texts, file))))
     del files  # long lists are not held while images are worked on
     if "images" in folders and root.labels is None:
