@@ -10,15 +10,14 @@ size; without one there are clouds of noise, which compress about as a photograp
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from common import medians
 from numpy.typing import NDArray
 
 from maskconv import AnnotatedImage, Annotation, Box, LabelMap, Mask
@@ -72,20 +71,14 @@ def compare(
     for place in places.values():
         place.mkdir(parents=True)
     write = writer(image, background, crop)
-    works: dict[str, Callable[[], None]] = {
+    works = {
         "guide": lambda: recipe(picture, contours, places["guide"], background, crop),
         "maskconv": lambda: write(picture, places["maskconv"]),
     }
-    times: dict[str, list[float]] = {each: [] for each in works}
-    for round_ in range(ROUNDS + 1):  # the first warms up
-        for each, work in works.items():
-            start = time.process_time()
-            work()
-            if round_:
-                times[each].append(time.process_time() - start)
+    spent = medians(works, ROUNDS)
     if background == "black":
         same(places["guide"], places["maskconv"], crop)
-    guide, ours = (statistics.median(times[each]) * 1e3 for each in works)
+    guide, ours = (spent[each] * 1e3 for each in works)
     sizes = [sum(path.stat().st_size for path in place.iterdir()) / 1e3 for place in places.values()]
     limit = f" (limit {LIMIT:g})" if crop == "none" else ""
     print(f"{name:26}{guide:9.1f}{ours:10.1f}{guide / ours:8.1f}{sizes[0]:9.0f}{sizes[1]:10.0f}{limit}")
@@ -114,7 +107,7 @@ def writer(image: AnnotatedImage, background: str, crop: str) -> Callable[[NDArr
     plan = made.plan(LabelMap(labels=[{"name": "car"}]), Target(Path("out"), "folder"), _no_note)
 
     def write(picture: NDArray[Any], folder: Path) -> None:
-        made._pixels = lambda *_: cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)  # type: ignore[attr-defined]
+        made._pixels = lambda *_: picture  # type: ignore[attr-defined]
         piece = made.encode(image, plan, _no_note)
         for name, data in piece.blobs if piece else ():
             (folder / name).write_bytes(data)

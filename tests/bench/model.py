@@ -13,11 +13,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 os.environ |= {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_VERBOSE": "0"}
 
 import numpy as np
+from common import medians
 
 FASTER, SMALLER = 20, 0.1  # at least, at most
 ROUNDS = 11
@@ -44,7 +43,7 @@ def main() -> None:
         print(peak(works[options.memory_of]))
         return
     check(works)
-    times = measure(works)
+    times = medians(works, ROUNDS)
     gain = times["ultralytics"] / times["maskconv"]
     print(
         f"{options.instances} masks at {options.size}: " + ", ".join(f"{k} {v * 1e3:.1f} ms" for k, v in times.items())
@@ -97,17 +96,6 @@ def check(works: dict[str, Callable[[], Any]]) -> None:
     apart = int((found ^ expected).sum())
     print(f"{int(expected.sum())} pixels in masks, {apart} differ")
     assert apart <= expected.sum() / 1e6
-
-
-def measure(works: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Seconds of CPU time, medians."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(ROUNDS):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(measured) for name, measured in times.items()}
 
 
 def peak(work: Callable[[], Any]) -> float:

@@ -9,51 +9,39 @@ images of 640x480. The data are CVAT exports as CVAT writes them, 20 irregular i
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-GENERATOR = Path(os.environ.get("MASKCONV_ORACLES", Path(__file__).parents[3] / "shared" / "oracles")) / "gen_bench.py"
+import common
+from common import SIZES, arguments, decode_all, generate, masks_in
+
 LIMITS = {
     "CVAT -> NDJSON, masks=files": (0.15, 0.40),
     "CVAT -> NDJSON, masks=png": (0.40, 0.75),
     "NDJSON (files) -> CVAT": (0.20, 0.45),
-    "CVAT -> CVAT": (None, None),
 }
-SIZES = ("1920x1080", "640x480")
 ROUNDS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40, help="images of each size")
+    parser = arguments(__doc__, images=40)
     parser.add_argument("--quick", action="store_true", help="leave out the memory measurement")
-    parser.add_argument("--generator", type=Path, default=GENERATOR)
     options = parser.parse_args()
-    if not options.generator.exists():
-        sys.exit(f"{options.generator} is missing: name gen_bench.py with --generator")
     with tempfile.TemporaryDirectory() as folder:
-        roads = {size: ratios(generate(options, Path(folder), size, options.images), Path(folder)) for size in SIZES}
-        show(roads)
+        make = partial(generate, options.generator, Path(folder))
+        roads = {size: ratios(make(size, options.images), Path(folder)) for size in SIZES}
+        common.show("CPU time / decoding both masks with OpenCV", roads, LIMITS)
         help_time()
         for size in () if options.quick else SIZES:
-            throughput(generate(options, Path(folder), size, 300), Path(folder))
+            throughput(make(size, 300), Path(folder))
         if not options.quick:
-            memory(options, Path(folder))
-
-
-def generate(options: argparse.Namespace, folder: Path, size: str, count: int) -> Path:
-    target = folder / f"{size}-{count}"
-    command = [sys.executable, options.generator, target, "--n", str(count), "--size", size]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return target / "cvat.zip"
+            memory(make, Path(folder))
 
 
 def ratios(source: Path, folder: Path) -> dict[str, float]:
@@ -63,49 +51,20 @@ def ratios(source: Path, folder: Path) -> dict[str, float]:
     import maskconv
 
     cv2.setNumThreads(1)
-    with zipfile.ZipFile(source) as archive:
-        masks = [archive.read(name) for name in archive.namelist() if name.endswith(".png")]
+    masks = masks_in(source)
     ndjson = folder / "labels.ndjson"
 
     def convert(a: Path, b: Path, **write: str) -> Callable[[], object]:
         return lambda: maskconv.convert(a, b, write=write, overwrite=True, jobs=1)
 
-    works: dict[str, Callable[[], object]] = {
+    works = {
         "floor": lambda: decode_all(masks),
         "CVAT -> NDJSON, masks=files": convert(source, ndjson, masks="files"),
         "CVAT -> NDJSON, masks=png": convert(source, folder / "inline.ndjson", masks="png"),
         "NDJSON (files) -> CVAT": convert(ndjson, folder / "back.zip"),
         "CVAT -> CVAT": convert(source, folder / "again.zip"),
     }
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for round_ in range(ROUNDS + 1):  # the first warms up
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            if round_:
-                times[name].append(time.process_time() - start)
-    floor = statistics.median(times.pop("floor"))
-    print(f"{source.parent.name}: floor {floor / (len(masks) / 2) * 1e3:.2f} ms an image", file=sys.stderr)
-    return {name: statistics.median(measured) / floor for name, measured in times.items()}
-
-
-def decode_all(masks: list[bytes]) -> None:
-    """The floor; no picture is kept, for touching new memory would count against it."""
-    import cv2
-    import numpy as np
-
-    for mask in masks:
-        cv2.imdecode(np.frombuffer(mask, np.uint8), cv2.IMREAD_UNCHANGED)
-
-
-def show(roads: dict[str, dict[str, float]]) -> None:
-    print(f"{'CPU time / decoding both masks with OpenCV':44}" + "".join(f"{size:>22}" for size in roads))
-    for name, limits in LIMITS.items():
-        cells = [
-            f"{roads[size][name]:.3f}" + (f" (limit {limit:.2f})" if limit else "")
-            for size, limit in zip(roads, limits, strict=True)
-        ]
-        print(f"{name:44}" + "".join(f"{cell:>22}" for cell in cells))
+    return common.ratios(works, ROUNDS, len(masks) / 2, source.parent.name)
 
 
 def help_time() -> None:
@@ -139,7 +98,7 @@ def throughput(source: Path, folder: Path) -> None:
         )
 
 
-def memory(options: argparse.Namespace, folder: Path) -> None:
+def memory(make: Callable[[str, int], Path], folder: Path) -> None:
     """Peak resident size of CVAT -> NDJSON (files), and of the way back, for 200 and 2,000 images."""
     code = (
         "import sys, re, maskconv; maskconv.convert(sys.argv[1], sys.argv[2], overwrite=True, jobs=2,"
@@ -147,7 +106,7 @@ def memory(options: argparse.Namespace, folder: Path) -> None:
         " print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024)"
     )
     for count in (200, 2000):
-        source = generate(options, folder, "640x480", count)
+        source = make("640x480", count)
         peaks = []
         for a, b in ((source, folder / f"m{count}.ndjson"), (folder / f"m{count}.ndjson", folder / f"m{count}.zip")):
             peaks.append(float(subprocess.check_output([sys.executable, "-c", code, str(a), str(b)])))

@@ -9,16 +9,11 @@ the CPU time of a labelmap.txt of 500 labels, whose limit is in milliseconds.
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import sys
 import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from run import GENERATOR, SIZES, decode_all, generate
+from common import SIZES, arguments, decode_all, generate, masks_in, medians
 
 import maskconv
 from maskconv.labelmap import voc_color
@@ -29,15 +24,10 @@ ROUNDS = 7
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40, help="images of each size")
-    parser.add_argument("--generator", type=Path, default=GENERATOR)
-    options = parser.parse_args()
-    if not options.generator.exists():
-        sys.exit(f"{options.generator} is missing: name gen_bench.py with --generator")
+    options = arguments(__doc__, images=40).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for size in SIZES:
-            source = generate(options, Path(folder), size, options.images)
+            source = generate(options.generator, Path(folder), size, options.images)
             show(size, source, with_pictures(source), Path(folder))
         label_map(Path(folder))
 
@@ -46,8 +36,7 @@ def show(size: str, source: Path, pictured: Path, folder: Path) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    with zipfile.ZipFile(source) as archive:
-        masks = [archive.read(name) for name in archive.namelist() if name.endswith(".png")]
+    masks = masks_in(source)
     times = medians(
         {
             "floor": lambda: decode_all(masks),
@@ -56,7 +45,8 @@ def show(size: str, source: Path, pictured: Path, folder: Path) -> None:
             "convert, masks=files": lambda: maskconv.convert(
                 source, folder / "out.ndjson", write={"masks": "files"}, overwrite=True
             ),
-        }
+        },
+        ROUNDS,
     )
     floor = times.pop("floor")
     ratios = ", ".join(f"{name} {spent / floor:.3f}" for name, spent in times.items())
@@ -83,17 +73,6 @@ def label_map(folder: Path) -> None:
     path.write_text("# label:color_rgb:parts:actions\n" + "\n".join(lines))
     spent = medians({"validate": lambda: maskconv.validate(path)}, 10 * ROUNDS)["validate"]
     print(f"labelmap.txt of {LINES} labels: {spent * 1e3:.2f} ms (limit {LIMIT_MS})")
-
-
-def medians(works: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, float]:
-    """CPU seconds of each, taken in turns; the first round warms up."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds + 1):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            times[name].append(time.process_time() - start)
-    return {name: statistics.median(measured[1:]) for name, measured in times.items()}
 
 
 if __name__ == "__main__":

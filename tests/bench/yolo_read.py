@@ -9,38 +9,24 @@ a JPEG for every item. Limits of yolo-seg -> cvat-mask: 0.5 at 1920x1080, 0.8 at
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import sys
 import tempfile
-import time
-import zipfile
-from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from run import GENERATOR, SIZES, generate
+import common
+from common import SIZES, arguments, generate, masks_in, read_all
 
 ROUNDS = 7
-LIMITS = {"yolo-seg -> cvat-mask": (0.5, 0.8), "yolo-seg read": (None, None), "rows parsed": (None, None)}
+LIMITS = {"yolo-seg -> cvat-mask": (0.5, 0.8)}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=100, help="images of each size")
-    parser.add_argument("--generator", type=Path, default=GENERATOR)
-    options = parser.parse_args()
-    if not options.generator.exists():
-        sys.exit(f"{options.generator} is missing: name gen_bench.py with --generator")
+    options = arguments(__doc__, images=100).parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = {size: ratios(generate(options, Path(folder), size, options.images), Path(folder)) for size in SIZES}
-    for name, limits in LIMITS.items():
-        shown = [
-            f"{size}: {found[size][name]:.3f}" + (f" (limit {limit})" if limit else "")
-            for size, limit in zip(SIZES, limits, strict=True)
-        ]
-        print(f"{name:24}", *shown, sep="  ")
+        make = partial(generate, options.generator, Path(folder))
+        roads = {size: ratios(make(size, options.images), Path(folder)) for size in SIZES}
+    common.show("CPU time / encoding both masks with OpenCV", roads, LIMITS)
 
 
 def ratios(source: Path, folder: Path) -> dict[str, float]:
@@ -53,9 +39,7 @@ def ratios(source: Path, folder: Path) -> dict[str, float]:
 
     cv2.setNumThreads(1)
     number = count()
-    with zipfile.ZipFile(source) as archive:
-        files = [archive.read(name) for name in archive.namelist() if name.endswith(".png")]
-    masks = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in files]
+    masks = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in masks_in(source)]
     data = labelled(source, folder / f"data {source.parent.name}", masks[0].shape[:2])
     texts = [path.read_bytes() for path in data.rglob("labels/**/*.txt")]
     names = {number: str(number) for number in range(100)}
@@ -63,25 +47,13 @@ def ratios(source: Path, folder: Path) -> dict[str, float]:
     def convert() -> object:
         return maskconv.convert(data, data.with_name(f"{data.name} {next(number)}.zip"), jobs=1)
 
-    def read() -> None:
-        with maskconv.open_reader(data) as images:
-            for _ in images:
-                pass
-
-    works: dict[str, Callable[[], object]] = {
+    works = {
         "floor": lambda: [cv2.imencode(".png", mask) for mask in masks],
         "yolo-seg -> cvat-mask": convert,
-        "yolo-seg read": read,
+        "yolo-seg read": lambda: read_all(data),
         "rows parsed": lambda: [rows.read(text, names, rows.Extras(), lambda *_: None) for text in texts],
     }
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(ROUNDS):
-        for name, work in works.items():
-            start = time.process_time()
-            work()
-            times[name].append(time.process_time() - start)
-    middle = {name: statistics.median(taken) for name, taken in times.items()}
-    return {name: taken / middle["floor"] for name, taken in middle.items()}
+    return common.ratios(works, ROUNDS, len(masks) / 2, source.parent.name)
 
 
 def labelled(source: Path, target: Path, size: tuple[int, int]) -> Path:
