@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 import maskconv
+from maskconv.errors import DataError
+from maskconv.geometry import shape_mask
+from maskconv.model import AnnotatedImage, Annotation, Label, LabelMap, Mask, Picture
 
 RING = "0.1 0.1 0.5 0.1 0.5 0.5"
 
@@ -49,3 +54,109 @@ def test_classes_beside_the_labels(tmp_path: Path, split: str, place: str, class
         ("a", split.rstrip("/") or None, [names[1]])
     ]
     assert images.report.findings == []
+
+
+# --- folders that are called images -----------------------------------------------------------------------------------
+
+LABELS = LabelMap(labels=tuple(Label(name=f"class {n}") for n in range(9)))
+NAMES = [
+    "a",
+    "images/a",
+    "labels/a",
+    "images/images/a",
+    "x/images/y/b",
+    "x/images/b",
+    "x/labels/b",
+    "x/images",
+    "images/x/images/y/images/b",
+    "images",
+    "labels/labels/a",
+    "Images/c",
+    "myimages/a",
+]
+
+
+def image(number: int, name: str, picture: Path) -> AnnotatedImage:
+    """An item with an instance of its own class and place."""
+    mask = Mask(width=100, height=50, starts=[100 * (10 + number)], lengths=[20])
+    annotation = Annotation(label=f"class {number % 9}", shape=mask)
+    found = Picture(path=str(picture))
+    return AnnotatedImage(name=name, width=100, height=50, annotations=(annotation,), split="train", picture=found)
+
+
+def facts(images) -> set[tuple]:
+    return {(i.name, i.split, *((a.label, shape_mask(a.shape, 100, 50).bbox) for a in i.annotations)) for i in images}
+
+
+def for_trainer(target: Path) -> dict[str, str]:
+    """What the trainer finds for each picture: the last ``/images/`` of its path becomes ``/labels/``."""
+    found = {}
+    for path in (p.as_posix() for p in (target / "images/train").rglob("*.png")):
+        head, tail = path.rsplit("/images/", 1)
+        label = Path(f"{head}/labels/{tail}").with_suffix(".txt")
+        found[Path(path).relative_to(target / "images/train").with_suffix("").as_posix()] = label.read_text()
+    return found
+
+
+def write(target: Path, some: list[AnnotatedImage], **options) -> None:
+    with maskconv.open_writer(target, LABELS, format="yolo-seg", **options) as writer:
+        for one in some:
+            writer.write(one)
+
+
+folder = st.sampled_from(["images", "labels", "x", "y"])
+names = st.lists(st.lists(folder, min_size=1, max_size=4).map("/".join), min_size=1, max_size=6, unique=True)
+
+
+def fine(name: str) -> bool:
+    return not {"images", "labels"} <= set(name.split("/")[:-1])
+
+
+@settings(max_examples=60, deadline=None)
+@given(names)
+@example(NAMES)
+def test_whatever_the_items_are_called_they_come_back(tmp_path_factory: pytest.TempPathFactory, names: list) -> None:
+    """For us with their pictures, without any, and with those of another folder; and the trainer finds each label."""
+    tmp_path = tmp_path_factory.mktemp("names")
+    own = picture(tmp_path / "one.png")
+    some = [image(number, name, own) for number, name in enumerate(filter(fine, names))]
+    if not some:
+        return
+    write(tmp_path / "set", some)
+    reader, found = read(tmp_path / "set")
+    assert facts(found) == facts(some) and len(found) == len(some)
+    assert {f.code for f in reader.report.findings} <= {"yolo-split-same"}
+    labels = for_trainer(tmp_path / "set")
+    assert {name: text.split()[0] for name, text in labels.items()} == {
+        i.name: i.annotations[0].label.split()[1] for i in some
+    }
+    write(tmp_path / "labels only", some, images="none")
+    for options in ({"size": "100x50"}, {"images": tmp_path / "set/images/train"}):
+        reader, found = read(tmp_path / "labels only", **options)
+        assert facts(found) == facts(some) and len(found) == len(some)
+        assert {f.code for f in reader.report.findings} <= {"yolo-split-same"}
+
+
+def test_names_that_may_share_a_label_file_are_refused(tmp_path: Path) -> None:
+    """Of both pictures the labels would be images/train/labels/labels/a.txt."""
+    for name in ("images/labels/a", "labels/images/a", "x/labels/y/images/z/a"):
+        with pytest.raises(DataError, match="has a folder 'images' and one 'labels'") as caught:
+            write(tmp_path / "out", [image(0, name, picture(tmp_path / "a.png"))])
+        assert caught.value.code == "yolo-item-name"
+
+
+def test_items_of_a_set_come_back_from_a_zip(tmp_path: Path) -> None:
+    own = picture(tmp_path / "one.png")
+    some = [image(number, name, own) for number, name in enumerate(NAMES)]
+    write(tmp_path / "set.zip", some)
+    assert facts(read(tmp_path / "set.zip")[1]) == facts(some)
+    maskconv.convert(tmp_path / "set.zip", tmp_path / "again.zip", to="yolo-seg")
+    assert facts(read(tmp_path / "again.zip")[1]) == facts(some)
+
+
+@pytest.mark.parametrize("train", ["train", "train/images", "."])
+def test_a_root_above_images_names_its_items_below_them(tmp_path: Path, train: str) -> None:
+    picture(tmp_path / "train/images/x/a.png")
+    text(tmp_path / "train/labels/x/a.txt", f"0 {RING}\n")
+    text(tmp_path / "data.yaml", f"train: {train}\nval: {train}\nnames: [car]\n")
+    assert [(i.name, len(i.annotations)) for i in read(tmp_path)[1]] == [("x/a", 1)]

@@ -30,9 +30,9 @@ _DEEPEST = 3  # a data set may be packed within this many folders
 class Root(NamedTuple):
     """A folder of pictures, or a ``.txt`` list of some, of one split.
 
-    ``labels`` is the folder of its labels, or None where the trainer's rule says it; ``prefix`` comes before the items'
-    names; ``deep`` includes sub-folders; ``rest`` leaves out pictures without labels; ``list`` is a file of names, which is
-    no label file, wherever it lies.
+    ``labels`` is the folder of its labels, or None where the trainer's rule says it of ``home``, or of ``images`` where
+    the pictures are at home; ``prefix`` comes before the items' names; ``deep`` includes sub-folders; ``rest`` leaves out
+    pictures without labels; ``list`` is a file of names, which is no label file, wherever it lies.
     """
 
     split: str | None
@@ -42,6 +42,17 @@ class Root(NamedTuple):
     deep: bool = True
     rest: bool = True
     list: str = ""
+    home: str | None = None
+
+    @property
+    def by_rule(self) -> str:
+        """The folder that the trainer's rule turns into that of the labels."""
+        return self.images if self.home is None else self.home
+
+    @property
+    def named(self) -> bool:
+        """Whether a folder ``images`` is or holds the root, so that one within it is part of the items' names."""
+        return "images" in self.by_rule.split("/")
 
 
 @dataclass
@@ -86,7 +97,7 @@ def _lists(base: str, roots: list[Root]) -> Iterator[str]:
     """Where a classes.txt may lie: in the data set, beside its labels, or above those of a split."""
     yield posixpath.join(base, LIST)
     for root in roots:
-        labels = labels_of(root.images) if root.labels is None else root.labels
+        labels = labels_of(root.by_rule) if root.labels is None else root.labels
         yield posixpath.join(labels, LIST)
         if root.split is not None:
             yield posixpath.join(posixpath.dirname(labels), LIST)

@@ -117,11 +117,11 @@ class YoloSegReader(Reader[Item, YoloHead]):
         """The root with its pictures in the folder of ``--from-images``: a split's own there, or what has labels."""
         if self.options.images is None or self._tree.is_file(root.images):
             return root
-        labels = layout.labels_of(root.images) if root.labels is None else root.labels
+        home = root.by_rule if root.labels is None else None
         if root.split is None:
-            return root._replace(images="", labels=labels, deep=True)
+            return root._replace(images="", home=home, deep=True)
         own = next((name for name in (root.split, f"images/{root.split}") if self._pictures.is_folder(name)), "")
-        return root._replace(images=own, labels=labels, rest=bool(own))
+        return root._replace(images=own, home=home, rest=bool(own))
 
     # -- units -----------------------------------------------------------------------------------------------------
 

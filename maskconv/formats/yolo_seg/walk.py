@@ -52,7 +52,8 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
     if rest.count("/") >= MAX_DEPTH:
         raise too_deep(pictures.where(posixpath.join(root.images, rest)))
     images = posixpath.join(root.images, rest).rstrip("/")
-    texts = labels_of(images) if root.labels is None else posixpath.join(root.labels, rest).rstrip("/")
+    home = posixpath.join(root.by_rule, rest).rstrip("/")
+    texts = labels_of(home) if root.labels is None else posixpath.join(root.labels, rest).rstrip("/")
     folders, files = pictures.listing(images)
     same = (labels, texts) == (pictures, images)
     found = _pictures(files, images, collide)
@@ -60,10 +61,11 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
     files = [file for file in files if posixpath.join(texts, file) != root.list] if root.list else files
     _mark(found, files, lambda file: _is_list(labels.read(posixpath.join(texts, file))))
     del files  # long lists are not held while images are worked on
-    if "images" in folders and root.labels is None:
-        folders = [f for f in folders if f != "labels"]  # they belong to images
-        below = folders if same else below
     deeper = {f + "/" for f in (*folders, *below)} if root.deep else set()
+    if root.labels is None and texts == home and "images/" in deeper:
+        deeper.discard("labels/")  # it belongs to images
+    if root.named and root.labels is None and labels.is_folder(posixpath.join(home, "labels")):
+        deeper.add("images/")  # whose labels they are, also where there are no pictures
     for name in sorted([*found, *deeper]):
         if name in deeper:
             yield from _below(root, pictures, labels, rest + name, collide)
@@ -71,7 +73,7 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
         suffix, marked = found[name]
         picture = posixpath.join(images, name + suffix) if suffix else ""
         label = posixpath.join(texts, name + ".txt") if marked else ""
-        yield Pair(root.prefix + _short(rest + name), root.split, picture, label)
+        yield Pair(root.prefix + (rest + name if root.named else _short(rest + name)), root.split, picture, label)
 
 
 Files = dict[

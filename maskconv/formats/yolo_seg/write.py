@@ -150,3 +150,6 @@ def _check_name(name: str) -> None:
         reason = "holds a line break, or bytes that are no UTF-8"
     if reason:
         raise DataError(f"the item name {name!r} {reason}", code="name-unsafe", fix="rename the item")
+    if {"images", "labels"} <= set(name.split("/")[:-1]):
+        text = f"the item name {name!r} has a folder 'images' and one 'labels', and other names may have the same label file"
+        raise DataError(text, code="yolo-item-name", fix="rename the item, with --name '{stem}' or in the source")
