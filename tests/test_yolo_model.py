@@ -22,7 +22,7 @@ from maskconv.driver import open_reader
 from maskconv.errors import ConversionError, MaskconvError, MissingDependencyError, OptionError, SourceError
 from maskconv.finding import Report, Weight
 from maskconv.fingerprint import fingerprint
-from maskconv.formats.yolo_model import FORMAT, metadata, onnx_engine
+from maskconv.formats.yolo_model import FORMAT, failures, metadata, onnx_engine
 from maskconv.formats.yolo_model.detect import Rules, detections
 from maskconv.formats.yolo_model.letterbox import Fit, as_input
 from maskconv.formats.yolo_model.masks import _axes as axes
@@ -221,6 +221,8 @@ def test_imgsz_goes_up_to_the_stride() -> None:
         ({"device": "cuda:0"}, "the device 'cuda:0' is not there; there is cpu; leave --device out"),
         ({"device": 0}, "the device '0' is not there"),
         ({"device": "tpu"}, "the device 'tpu' is not there"),
+        ({"model": ""}, "--from-model does not take '': it is the path of a .pt or .onnx file"),
+        ({"model": " "}, "--from-model does not take ' '"),
         ({"model": None}, "reading pictures needs a model; name its weights: maskconv predict"),
     ],
 )
@@ -473,6 +475,74 @@ def test_weights_that_cannot_be_used(make: Any, code: str, message: str, tmp_pat
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "fix"),
+    [
+        (
+            "run",
+            ["weights/best.pt", "weights/last.pt", "weights/epoch9.pt"],
+            "give its weights: --model run/weights/best.pt",
+        ),
+        ("run", ["weights/last.pt", "args.yaml"], "give its weights: --model run/weights/last.pt"),
+        ("run", ["b.pt", "a.onnx"], "give one of its weights: --model run/a.onnx"),
+        ("run", ["notes.txt", "deep/er/best.pt"], "give the path of a .pt or .onnx file"),
+        ("run.onnx", [], "give the path of a .pt or .onnx file"),
+        ("run.pt", ["data.pkl"], "give the path of a .pt or .onnx file"),
+    ],
+)
+def test_a_folder_is_no_weights_and_those_in_it_are_named(
+    name: str, holds: list[str], fix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in [Path(name, held) for held in holds] or [Path(name, "x")]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with pytest.raises(SourceError) as caught:
+        read(PICTURES / "small.png", model=name)
+    assert str(caught.value) == f"{name}: this is a folder, and weights are a file; {fix.replace('/', os.sep)}"
+    assert caught.value.code == "yolo-no-weights"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="there is no /dev/null")
+def test_a_device_is_no_weights() -> None:
+    with pytest.raises(
+        SourceError, match=r"^/dev/null: this is no file, and weights are a file; give the path of a \.pt"
+    ):
+        read(PICTURES / "small.png", model="/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (
+            ModuleNotFoundError("No module named 'openvino'", name="openvino"),
+            MissingDependencyError,
+            "pip install openvino",
+        ),
+        (ModuleNotFoundError("No module named 'x'", name="paddle.inference"), MissingDependencyError, "paddlepaddle"),
+        (
+            ModuleNotFoundError("No module named 'my'", name="my"),
+            SourceError,
+            "these weights (No module named 'my'); copy",
+        ),
+        (
+            AttributeError("'NoneType' object has no attribute 'split'"),
+            SourceError,
+            "weights: they are damaged, or not",
+        ),
+        (StopIteration(), SourceError, "weights: they are damaged, or not what their name says; copy"),
+        (TypeError(f"m is none. Known: ({'a ' * 99})"), SourceError, "these weights (m is none); copy"),
+        (RuntimeError("bad (as [these " + "words are, " * 50), SourceError, ", words ...])); copy"),
+        (RuntimeError(""), SourceError, "these weights (RuntimeError); copy"),
+    ],
+)
+def test_what_an_engine_says_of_weights_is_one_sentence(error: Exception, kind: type, says: str) -> None:
+    found = failures.not_loaded(Path("m.pt"), error, "An engine")
+    assert type(found) is kind
+    assert says in str(found)
+    assert [str(found).count(bracket) for bracket in "(["] == [str(found).count(bracket) for bracket in ")]"]
 
 
 def test_a_network_of_fixed_size_gets_that(tmp_path: Path) -> None:

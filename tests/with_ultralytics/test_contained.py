@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 import maskconv
-from maskconv.errors import OptionError, SourceError
+from maskconv.errors import MissingDependencyError, OptionError, SourceError
 from tests.places import ROOT
 from tests.synthetic import FOLDER, ONNX, WEIGHTS
 
@@ -131,8 +133,75 @@ def test_what_is_no_model(
     assert caught.value.code == "yolo-weights-corrupt"
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("(") == str(caught.value).count(")")
     assert "ERROR" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "package"),
+    [
+        ("m_openvino_model", "openvino", "openvino"),
+        ("m_saved_model", "tensorflow", "tensorflow"),
+        ("m.mnn", "MNN", "MNN"),
+    ],
+)
+def test_an_export_whose_runtime_is_missing(
+    name: str,
+    module: str,
+    package: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    if name.endswith("_model"):
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).touch()
+    with pytest.raises(MissingDependencyError) as caught:
+        read(tmp_path / name)
+    assert str(caught.value).startswith(f"these weights need {package}, which cannot be imported (")
+    assert str(caught.value).endswith(f"; install it with: pip install {package}")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["m_web_model", "m_ncnn_model"])
+def test_a_folder_that_is_no_export(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes to Ultralytics by its name, which finds nothing in it."""
+    monkeypatch.setitem(sys.modules, "ncnn", ModuleType("ncnn"))
+    (tmp_path / name).mkdir()
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path / name)
+    assert caught.value.code == "yolo-weights-corrupt"
+    assert "Ultralytics cannot load these weights" in str(caught.value)
+    assert str(caught.value).count("(") == str(caught.value).count(")")
+    assert "NoneType" not in str(caught.value)
+
+
+def test_an_engine_of_tensorrt_without_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    (tmp_path / "m.engine").write_bytes(b"words")
+    with pytest.raises(
+        SourceError, match=r"m\.engine: this is an engine of TensorRT, which runs on NVIDIA GPUs only, and"
+    ):
+        read(tmp_path / "m.engine")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch finds its own format old
+def test_an_export_is_read(tmp_path: Path) -> None:
+    """TorchScript, which needs no other package."""
+    from ultralytics import YOLO
+
+    weights = Path(shutil.copy(WEIGHTS, tmp_path))
+    assert YOLO(weights).export(format="torchscript", imgsz=160, verbose=False)
+    with maskconv.open_reader(
+        FOLDER / "pictures", format="yolo-model", model=weights.with_suffix(".torchscript")
+    ) as images:
+        assert images.labels.names == ("circle", "rectangle", "triangle", "ring")
+        assert sum(len(image.annotations) for image in images) > 10
 
 
 def test_a_device_that_is_not_there() -> None:

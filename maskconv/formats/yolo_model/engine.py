@@ -17,6 +17,7 @@ from maskconv.formats.yolo_model import failures
 Floats = NDArray[np.float32]
 LEAST_STRIDE = 32  # Ultralytics pads for its own weights to multiples of at least this
 MOST_SIDE, MOST_STRIDE, MOST_BATCH = 8192, 1024, 256  # what weights may say of their input
+EXPORTED = re.compile(r".*(_model|\.mlpackage|\.aimodel)", re.IGNORECASE)  # folders that Ultralytics exports to
 OFFICIAL = re.compile(r"yolo[\w-]*-seg\.(pt|onnx)", re.IGNORECASE)
 
 
@@ -53,6 +54,8 @@ def load(model: str | Path, device: str | None, threads: int | None) -> Engine:
     path = Path(model)
     if not path.exists():
         raise _missing(path)
+    if not path.is_file() and not (path.is_dir() and EXPORTED.fullmatch(path.resolve().name)):
+        raise _no_file(path)
     if path.suffix.lower() == ".onnx":
         from maskconv.formats.yolo_model.onnx_engine import OnnxEngine
 
@@ -86,6 +89,16 @@ def _missing(path: Path) -> SourceError:
     if OFFICIAL.fullmatch(path.name) and path.suffix == ".pt":
         fix += f"; Ultralytics' own is fetched with: python -c \"from ultralytics import YOLO; YOLO('{path.name}')\""
     return SourceError("there are no such weights", where=Where(path=str(path)), code="yolo-no-weights", fix=fix)
+
+
+def _no_file(path: Path) -> SourceError:
+    """Of a folder, such as that of a training, its own weights are named."""
+    found = sorted(one for place in (path, path / "weights") for kind in ("*.onnx", "*.pt") for one in place.glob(kind))
+    best = [one for one in found if one.stem == "best"] or found
+    whose = "its" if len(best) == 1 else "one of its"
+    fix = f"give {whose} weights: --model {best[0]}" if best else "give the path of a .pt or .onnx file"
+    text = f"this is {'a folder' if path.is_dir() else 'no file'}, and weights are a file"
+    return SourceError(text, where=Where(path=str(path)), code="yolo-no-weights", fix=fix)
 
 
 def _check(path: Path, facts: Facts) -> None:

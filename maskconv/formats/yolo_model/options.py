@@ -41,6 +41,13 @@ class ReadOptions(Options):
         description="other names for the model's classes, all in order: a data.yaml, a labelmap.txt, a file with a name a line, or car,person",
     )
 
+    @field_validator("model", mode="before")
+    @classmethod
+    def _model(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():  # the path of nothing would be the folder one is in
+            raise ValueError("it is the path of a .pt or .onnx file")
+        return value
+
     @field_validator("device", mode="before")
     @classmethod
     def _device(cls, value: Any) -> Any:

@@ -35,6 +35,8 @@ class TorchEngine(Engine):
         self._torch, kind = _imported()
         self._threads = self._torch.get_num_threads()
         place = _device(self._torch, device)
+        if path.suffix.lower() == ".engine" and not self._torch.cuda.is_available():
+            raise failures.no_gpu(path)
         head = (
             {"end2end": False} if "end2end" in signature(kind).parameters else {}
         )  # as Ultralytics predicts by default
