@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -82,6 +83,16 @@ def ratios(works: Works, rounds: int, images: float, size: str) -> dict[str, flo
     floor = spent.pop("floor")
     print(f"{size}: floor {floor / images * 1e3:.2f} ms an image", file=sys.stderr)
     return {name: seconds / floor for name, seconds in spent.items()}
+
+
+def compare(
+    about: str | None, images: int, road: Callable[[Path, Path], dict[str, float]], title: str, limits: Limits
+) -> None:
+    """What a benchmark does whose ``road`` measures the ratios of an export, with a folder to write to."""
+    options = arguments(about, images).parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        made = {size: generate(options.generator, Path(folder), size, options.images) for size in SIZES}
+        show(title, {size: road(source, Path(folder)) for size, source in made.items()}, limits)
 
 
 def show(title: str, found: Mapping[str, Mapping[str, float]], limits: Limits) -> None:

@@ -11,24 +11,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import common
-from common import SIZES, arguments, decode_all, generate, masks_in, read_all
+from common import decode_all, masks_in, read_all
 
 ROUNDS = 7
 LIMITS = {"cvat-mask -> yolo-seg": (0.30, 0.80)}
 
 
 def main() -> None:
-    options = arguments(__doc__, images=100).parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        make = partial(generate, options.generator, Path(folder))
-        roads = {size: ratios(make(size, options.images), Path(folder)) for size in SIZES}
-    common.show("CPU time / decoding both masks with OpenCV", roads, LIMITS)
+    common.compare(__doc__, 100, ratios, "CPU time / decoding both masks with OpenCV", LIMITS)
 
 
 def ratios(source: Path, folder: Path) -> dict[str, float]:

@@ -9,24 +9,18 @@ a JPEG for every item. Limits of yolo-seg -> cvat-mask: 0.5 at 1920x1080, 0.8 at
 
 from __future__ import annotations
 
-import tempfile
-from functools import partial
 from itertools import count
 from pathlib import Path
 
 import common
-from common import SIZES, arguments, generate, masks_in, read_all
+from common import masks_in, read_all
 
 ROUNDS = 7
 LIMITS = {"yolo-seg -> cvat-mask": (0.5, 0.8)}
 
 
 def main() -> None:
-    options = arguments(__doc__, images=100).parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        make = partial(generate, options.generator, Path(folder))
-        roads = {size: ratios(make(size, options.images), Path(folder)) for size in SIZES}
-    common.show("CPU time / encoding both masks with OpenCV", roads, LIMITS)
+    common.compare(__doc__, 100, ratios, "CPU time / encoding both masks with OpenCV", LIMITS)
 
 
 def ratios(source: Path, folder: Path) -> dict[str, float]:
