@@ -260,9 +260,15 @@ def test_human_work_of_more_than_255_is_refused(tmp_path: Path) -> None:
 def test_of_predictions_the_best_255_stay(tmp_path: Path) -> None:
     path = tmp_path / "out.zip"
     found = write(path, many(300, scored=True))
-    finding = only(found, "cvat-too-many")
-    assert (finding.weight, finding.amount, finding.unit) == (Weight.DATA, 45, "instances")
-    assert "left out (car 0.045, car 0.044, car 0.043, car 0.042, car 0.041, ...)" in finding.message
+    assert codes(found) == ["scores-dropped", *["cvat-too-many"] * 45]
+    left = found[1:]
+    assert [f.where.annotation for f in left] == list(range(44, -1, -1)), "each is told, the best first"
+    assert {(f.weight, f.amount, f.unit, f.where.image) for f in left} == {(Weight.DATA, 1, "instances", "many")}
+    assert [f.message for f in left] == [
+        f"CVAT's importer knows 255 in an image; car {score / 1000:.3f} is not among the 255 with the highest scores, and is left out"
+        for score in range(45, 0, -1)
+    ]
+    assert {f.fix for f in left} == {"of a model's predictions take fewer: a higher --conf, or --max-det 255"}
     got = read(path).images[0].annotations
     assert [a.id for a in got] == list(range(1, 256))
     assert [pixels(a.shape) for a in got] == [{(i % 20, i // 20)} for i in range(45, 300)]
@@ -309,13 +315,14 @@ def test_of_groups_the_best_255_stay(tmp_path: Path) -> None:
     hidden = one.annotations[298].replace(score=0.2985)
     below = annotation(one.annotations[1].shape, score=0.0005)  # hidden by what is left out
     found = write(path, one.replace(annotations=(worst, *one.annotations[1:299], grouped, hidden, below)))
-    finding = only(found, "cvat-too-many")
-    assert finding.amount == 299 + 3 - (255 + 1 + 1)  # the group has two members, and one is hidden
+    left = [f.where.annotation for f in found if f.code == "cvat-too-many"]
+    assert len(left) == 299 + 3 - (255 + 1 + 1)  # the group has two members, and one is hidden
+    assert left == [*range(44, 0, -1), 301]
     got = read(path).images[0].annotations
     assert len(got) == 255
     assert pixels(got[-1].shape) == {(0, 0), (19, 14)}
     assert [pixels(a.shape) for a in got[:-1]] == [{(i % 20, i // 20)} for i in range(45, 299)]
-    assert codes(found).count("instance-hidden") == 1
+    assert [f.where.annotation for f in found if f.code == "instance-hidden"] == [300]
 
 
 def test_what_is_invisible_needs_no_number(tmp_path: Path) -> None:

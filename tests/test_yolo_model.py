@@ -730,9 +730,9 @@ def test_more_than_255_instances_of_a_picture(tmp_path: Path) -> None:
     Image.new("RGB", (320, 320)).save(tmp_path / "a.png")
     report = maskconv.convert(tmp_path / "a.png", tmp_path / "o.zip", from_="yolo-model", read={"model": model})
     assert (report.instances, report.instances_written) == (300, 255)
-    (finding,) = [finding for finding in report.findings if finding.code == "cvat-too-many"]
-    assert (finding.weight, finding.amount) == (Weight.DATA, 45)
-    assert f"(cat {rows[0, 4, 255]:.3f}, " in finding.message
+    tally = report.tallies["cvat-too-many", Weight.DATA]
+    assert (tally.count, tally.amount) == (45, 45)
+    assert f"cat {rows[0, 4, 255]:.3f} is not among" in tally.examples[0].message
 
 
 def test_several_sources_in_one_run(tmp_path: Path) -> None:

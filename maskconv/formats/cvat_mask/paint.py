@@ -24,13 +24,15 @@ MOST_TOLD = 5  # instances that a sentence names
 
 @dataclass
 class Painted:
-    """What of an image is painted: annotations with their runs, in z-order, and the instance number of each."""
+    """What of an image is painted: annotations with their runs, in z-order, their places in the image, and the instance
+    number of each."""
 
     width: int
     height: int
     annotations: list[Annotation] = field(default_factory=list)
     shapes: list[Runs] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,18 @@ def _size(image: AnnotatedImage) -> tuple[int, int]:
 def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Painted:
     """All annotations as runs, with instance numbers; those of one group are one instance."""
     painted, groups = Painted(*_size(image)), dict[int, int]()
-    annotations = [image.annotations[place] for place in z_order(image.annotations)]
-    for annotation, mask in zip(annotations, _masks(annotations, painted), strict=True):
+    places = z_order(image.annotations)
+    annotations = [image.annotations[place] for place in places]
+    for place, annotation, mask in zip(places, annotations, _masks(annotations, painted), strict=True):
+        where = Where(annotation=place)
         if annotation.label not in known:
             text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
             fix = "add it there, or rename it in the source"
-            note(Finding("label-unknown", Weight.ERROR, text, unit="instances", fix=fix))
+            note(Finding("label-unknown", Weight.ERROR, text, where, unit="instances", fix=fix))
             continue
         if not len(mask.starts):
             text = f"an instance of {annotation.label!r} has no pixels in the image and is left out"
-            note(Finding("instance-empty", Weight.DATA, text, unit="instances"))
+            note(Finding("instance-empty", Weight.DATA, text, where, unit="instances"))
             continue
         painted.annotations.append(annotation)
         painted.shapes.append((mask.starts, mask.lengths))
@@ -76,6 +80,7 @@ def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Pai
             else groups.setdefault(annotation.group, len(painted.numbers))
         )
         painted.numbers.append(number)
+        painted.places.append(place)
     _check_groups(painted)
     return painted
 
@@ -127,12 +132,15 @@ def _best(painted: Painted, visible: NDArray[np.int64], count: int, note: Note) 
     shown = {number for number, pixels in zip(numbers, visible.tolist(), strict=True) if pixels}
     worst = [number for number in dict.fromkeys(reversed(numbers)) if number in shown][MOST_INSTANCES]
     first = len(numbers) - numbers[::-1].index(worst)  # they lie by score: what is below goes, hidden or not
-    left = annotations[:first][::-1]
-    names = ", ".join(map(_called, left[:MOST_TOLD])) + (", ..." if len(left) > MOST_TOLD else "")
-    text = f"{limit}; those with the lowest scores are left out ({names})"
-    note(Finding("cvat-too-many", Weight.DATA, text, amount=len(left), unit="instances"))
+    for place, annotation in zip(painted.places[:first][::-1], annotations[:first][::-1], strict=True):
+        text = (
+            f"{limit}; {_called(annotation)} is not among the {MOST_INSTANCES} with the highest scores, and is left out"
+        )
+        fix = "of a model's predictions take fewer: a higher --conf, or --max-det 255"
+        note(Finding("cvat-too-many", Weight.DATA, text, Where(annotation=place), unit="instances", fix=fix))
     kept = [number - first for number in numbers[first:]]
-    return Painted(painted.width, painted.height, annotations[first:], painted.shapes[first:], kept)
+    shapes, places = painted.shapes[first:], painted.places[first:]
+    return Painted(painted.width, painted.height, annotations[first:], shapes, kept, places)
 
 
 def _hidden(painted: Painted, visible: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -161,7 +169,11 @@ def _note_hidden(painted: Painted, visible: NDArray[np.int64], hidden: NDArray[n
         label, area = painted.annotations[i].label, int(painted.shapes[i][1].sum())
         text = f"an instance of {label!r} with {area:,} pixels is wholly hidden by those above it"
         fix = "a format that keeps overlaps can hold it"
-        note(Finding("instance-hidden", Weight.DATA, text, unit="instances", fix=fix))
+        note(
+            Finding(
+                "instance-hidden", Weight.DATA, text, Where(annotation=painted.places[i]), unit="instances", fix=fix
+            )
+        )
 
 
 def _overlaps(painted: Painted, hidden: NDArray[np.int64]) -> str:
