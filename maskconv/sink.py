@@ -184,8 +184,10 @@ class Sink:
         first = self._keys[key]
         both = f"one of {first}, one of {source}" if first != source else f"both of {source}" if source else "twice"
         text = f"two images would be named {key!r} in the target ({both})"
-        fix = f"give them different names with --name '{'{source}/{name}' if first != source else '{split}/{name}'}'"
-        fix += "" if first != source else ", or rename one: pictures that differ in the extension only have one name"
+        fix = "give them different names with --name '{source}/{name}'"
+        if first == source:
+            fix = "rename one: names that differ only in upper and lower case, or in the picture's extension, are one here"
+            fix += "; where they are of different splits, --name '{split}/{name}' may help"
         return Finding("name-collision", Weight.ERROR, text, Where(image=key), fix=fix)
 
     def end(self, on_loss: OnLoss, on_error: OnError) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import maskconv
-from maskconv.errors import DataError
+from maskconv.errors import ConversionError, DataError
+from maskconv.finding import Weight
 from maskconv.geometry import shape_mask
 from maskconv.model import AnnotatedImage, Annotation, Label, LabelMap, Mask, Picture
 
@@ -160,3 +161,33 @@ def test_a_root_above_images_names_its_items_below_them(tmp_path: Path, train: s
     text(tmp_path / "train/labels/x/a.txt", f"0 {RING}\n")
     text(tmp_path / "data.yaml", f"train: {train}\nval: {train}\nnames: [car]\n")
     assert [(i.name, len(i.annotations)) for i in read(tmp_path)[1]] == [("x/a", 1)]
+
+
+@pytest.mark.parametrize("names", [("Q", "q"), ("x/a", "X/a")])
+def test_items_that_differ_in_case_only_are_told_so(tmp_path: Path, names: tuple[str, str]) -> None:
+    """On Windows and macOS their files are one; to put the split before does not help."""
+    own = picture(tmp_path / "one.png")
+    with maskconv.open_writer(tmp_path / "in.mcv", LABELS) as writer:
+        for number, name in enumerate(names):
+            writer.write(image(number, name, own))
+    with pytest.raises(ConversionError) as caught:
+        maskconv.convert(tmp_path / "in.mcv", tmp_path / "out", to="yolo-seg")
+    (finding,) = [f for f in caught.value.report.findings if f.weight is Weight.ERROR]
+    assert finding.code == "name-collision"
+    assert finding.fix.startswith("rename one: names that differ only in upper and lower case, or ")
+
+
+def test_what_comes_next_of_predictions_is_no_training(tmp_path: Path) -> None:
+    """The trainer rejects or misreads rows with scores."""
+    own = picture(tmp_path / "one.png")
+    some = image(0, "a", own)
+    with maskconv.open_writer(tmp_path / "in.mcv", LABELS) as writer:
+        writer.write(some.replace(annotations=(some.annotations[0].replace(score=0.5),)))
+    report = maskconv.convert(tmp_path / "in.mcv", tmp_path / "out", to="yolo-seg")
+    assert any("yolo segment train" in step for step in report.next_steps)
+    for images in ("link", "none"):
+        write = {"scores": True, "images": images}
+        report = maskconv.convert(tmp_path / "in.mcv", tmp_path / images, to="yolo-seg", write=write)
+        assert report.next_steps == (
+            "Read these predictions with --from-scores true. To train, write them without --to-scores.",
+        )

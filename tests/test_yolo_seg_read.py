@@ -651,7 +651,7 @@ def test_lists(data: Path) -> None:
     ]
     assert [f.code for f in images.report.findings] == ["yolo-list-missing", "yolo-unlabelled"]
     assert str(images.report.findings[0]).endswith(
-        "1 picture, such as gone, listed and not there; correct the list, or --from-images"
+        "1 picture, such as images/train/gone.png in lists/train.txt:4, listed and not there; correct the list, or --from-images"
     )
 
 

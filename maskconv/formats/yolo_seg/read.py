@@ -147,7 +147,7 @@ class YoloSegReader(Reader[Item, YoloHead]):
         if pair.picture and not pair.label:
             self._tally.unlabelled.add(pair.picture)
         elif not pair.picture and not pair.label:
-            self._tally.missing.add(pair.name)
+            self._tally.missing.add(pair.listed)
             return False
         elif not pair.picture and self.options.size is None:
             self._tally.count_alone(pair.label, self._boxes(pair.label) if self.checking else 0)

@@ -19,12 +19,16 @@ _OTHERS = frozenset(
 
 
 class Pair(NamedTuple):
-    """A picture and its label file, as paths of their trees; either may be missing (empty), not both."""
+    """A picture and its label file, as paths of their trees; either may be missing (empty).
+
+    Where both are, a list names the picture: ``listed`` says what it names, and where.
+    """
 
     name: str
     split: str | None
     picture: str
     label: str
+    listed: str = ""
 
 
 Collide = Callable[[str, str], None]  # two pictures that differ in the extension only
@@ -120,14 +124,15 @@ def _short(path: str) -> str:
 def _listed(root: Root, pictures: Tree, labels: Tree) -> Iterator[Pair]:
     folder = posixpath.dirname(root.images)
     text = pictures.read(root.images).decode("utf-8-sig", "replace")
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), 1):
         path = line.strip().replace("\\", "/")
         if not path or not is_picture(path):
             continue
         path = posixpath.normpath(posixpath.join(folder, path))
         label = posixpath.join(labels_of(posixpath.dirname(path)), stem(posixpath.basename(path)) + ".txt")
         there = pictures.is_file(path), labels.is_file(label)
-        yield Pair(_name(path, root), root.split, path if there[0] else "", label if there[1] else "")
+        listed = "" if any(there) else f"{path} in {root.images}:{number}"
+        yield Pair(_name(path, root), root.split, path if there[0] else "", label if there[1] else "", listed)
 
 
 def _name(path: str, root: Root) -> str:

@@ -105,6 +105,8 @@ class YoloSegWriter(Writer[Plan]):
         self._stage.put("data.yaml", data_yaml(self._plan.names, self._counts, note).encode())
 
     def next_steps(self) -> tuple[str, ...]:
+        if self.options.scores:
+            return ("Read these predictions with --from-scores true. To train, write them without --to-scores.",)
         train = "Train with Ultralytics: yolo segment train data=FOLDER/data.yaml model=yolo11n-seg.pt"
         if self.options.images == "none":
             return ("Put the pictures into images/train, images/val and images/test, named as the labels are.", train)
