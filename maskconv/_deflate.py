@@ -11,7 +11,7 @@ from typing import Any
 
 from maskconv.errors import PngError
 
-__all__ = ["compress", "crc32", "inflate"]
+__all__ = ["adler32", "compress", "crc32", "inflate"]
 
 Buffer = bytes | bytearray | memoryview
 
@@ -32,6 +32,12 @@ MAX_RATIO = 1032  # deflate cannot do better: 258 bytes in two bits
 def crc32(data: Buffer) -> int:
     """The CRC-32 of PNG and zip."""
     found: int = _libdeflate.crc32(data) if _libdeflate is not None else zlib.crc32(data)
+    return found
+
+
+def adler32(data: Buffer) -> int:
+    """The Adler-32 of zlib streams."""
+    found: int = zlib.adler32(data) if _libdeflate is None else _libdeflate.adler32(data)
     return found
 
 

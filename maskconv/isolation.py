@@ -84,7 +84,7 @@ def cut(image: AnnotatedImage, pixels: Pixels, background: Background, crop: Cro
         if mask.area:
             box = annotation.box if crop == "box" else None
             left, top, right, bottom = window = _window(mask, box, margin)
-            part = np.ascontiguousarray(pixels[top:bottom, left:right])
+            part = pixels[top:bottom, left:right]
             yield Isolated(index, annotation, _on(part, mask, window, background), left, top)
 
 
@@ -119,14 +119,17 @@ def _on(part: Pixels, mask: Mask, window: Window, background: Background) -> Pix
     """The window's pixels on the background; ``part`` may be a view of the picture."""
     if background == "keep":
         return part.copy()
+    if part.strides[1:] != (3, 1):  # OpenCV takes rows apart from each other, but no other views
+        part = np.ascontiguousarray(part)
     cv2 = opencv()
     left, top, right, bottom = window
     bitmap = runs.crop_bitmap(mask.starts, mask.lengths, mask.width, left, top, right - left, bottom - top)
-    alpha = bitmap.view(np.uint8)
-    found: Pixels = cv2.copyTo(part, alpha)
-    if background == "transparent":
-        found = cv2.cvtColor(found, cv2.COLOR_BGR2BGRA)
-        np.multiply(alpha, 255, out=found[:, :, 3])
+    found: Pixels
+    if background == "black":
+        found = cv2.bitwise_and(part, cv2.cvtColor(np.negative(bitmap.view(np.uint8)), cv2.COLOR_GRAY2BGR))
+    else:
+        found = cv2.cvtColor(part, cv2.COLOR_BGR2BGRA)  # alpha 255
+        found.view(np.uint32)[:, :, 0] &= np.negative(bitmap.astype(np.uint32))  # a pixel and its alpha at once
     return found
 
 

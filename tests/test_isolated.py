@@ -199,7 +199,9 @@ def test_a_window_comes_back_from_every_reader(codec: None, data: st.DataObject)
     w, h = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 30))
     x, y, right, below = (data.draw(st.sampled_from([0, 1, 7, 300])) for _ in range(4))
     channels = data.draw(st.sampled_from([3, 4]))
-    pixels = np.random.default_rng(w * h + x).integers(0, 256, (h, w, channels)).astype(np.uint8)
+    across, down = data.draw(st.sampled_from([(w, h), (w, 1), (1, h)]))  # noise, or the same in every row or column
+    noise = np.random.default_rng(w * h + x).integers(0, 256, (down, across, channels)).astype(np.uint8)
+    pixels = np.broadcast_to(noise, (h, w, channels))
     whole = np.zeros((y + h + below, x + w + right, channels), np.uint8)
     whole[y : y + h, x : x + w] = pixels
     made = _pngpixels.encode_window(pixels, x, y, whole.shape[1], whole.shape[0])
@@ -217,6 +219,27 @@ def test_a_large_picture_with_one_pixel_is_a_small_file(codec: None) -> None:
     assert len(made) < 60_000
     whole = cv2.imdecode(np.frombuffer(made, np.uint8), cv2.IMREAD_UNCHANGED)
     assert whole.shape == (3000, 4000, 3) and whole[1500, 2999].tolist() == [200] * 3 and whole.sum() == 600
+
+
+@pytest.mark.parametrize("shape", [(1, 400, 3), (400, 1, 3)], ids=["rows", "columns"])
+def test_what_is_alike_along_rows_or_down_columns_is_a_small_file(codec: None, shape: tuple[int, int, int]) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, shape).astype(np.uint8)
+    made = _pngpixels.encode_window(np.ascontiguousarray(np.broadcast_to(noise, (400, 400, 3))), 0, 0, 400, 400)
+    assert len(made) < 400 * 400 * 3 / 50
+
+
+def test_bytes_do_not_depend_on_where_in_memory_the_compressor_is() -> None:
+    """ISA-L's begin with a hash of its address; of as many streams and addresses, about twenty would differ."""
+    codec = pytest.importorskip("isal.isal_zlib")
+    dice = np.random.default_rng(4)
+    streams = [np.zeros((1, 33_000), np.uint8) for _ in range(1000)]
+    for rows in streams:  # what comes again soon
+        rows[0, :19] = [2, *(noise := dice.integers(0, 256, 9)), *noise]
+    first = [_pngpixels._stream(0, rows, 0) for rows in streams]
+    elsewhere = []  # each takes room, so that the next ones are made behind it
+    for _ in range(20):
+        elsewhere.append([codec.compressobj(1) for _ in range(2)])
+        assert [_pngpixels._stream(0, rows, 0) for rows in streams] == first
 
 
 # -- names -----------------------------------------------------------------------------------------------------------
