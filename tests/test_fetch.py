@@ -856,7 +856,8 @@ def test_with_fetch(server, tmp_path, capsys, jobs):
     assert code == 0 and "30" in said and len(server.asked) == 30
 
 
-def test_masks_that_cannot_be_had_are_left_out_and_the_rest_kept(server, tmp_path, capsys):
+def test_masks_that_cannot_be_had_are_left_out_and_the_rest_kept(server, tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)  # lines are not wrapped then
     server.routes |= {"/m/3.png": reply(404), "/m/5.png": reply(200, servers.HTML), "/m/7.png": reply(401)}
     source = records(tmp_path / "in.ndjson", server)
     fetching = ["--fetch", "--allow-host", "127.0.0.1"]

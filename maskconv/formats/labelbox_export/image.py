@@ -182,6 +182,7 @@ class ImageDecoder:
             width=width,
             height=height,
             annotations=annotations,
+            ignored=None,
             frame=scene.number,
             attributes=attributes,
             **facts,
