@@ -57,6 +57,13 @@ def test_classes_beside_the_labels(tmp_path: Path, split: str, place: str, class
     assert images.report.findings == []
 
 
+def test_a_picture_may_be_called_classes(tmp_path: Path) -> None:
+    picture(tmp_path / "images/classes.png")
+    text(tmp_path / "labels/classes.txt", f"1 {RING}\n")
+    images, found = read(tmp_path, names="car,person")
+    assert [(i.name, len(i.annotations)) for i in found] == [("classes", 1)] and images.report.findings == []
+
+
 # --- folders that are called images -----------------------------------------------------------------------------------
 
 LABELS = LabelMap(labels=tuple(Label(name=f"class {n}") for n in range(9)))

@@ -62,7 +62,9 @@ def _below(root: Root, pictures: Tree, labels: Tree, rest: str, collide: Collide
     same = (labels, texts) == (pictures, images)
     found = _pictures(files, images, collide)
     below, files = (folders, files) if same else labels.listing(texts)
-    files = [file for file in files if posixpath.join(texts, file) != root.list] if root.list else files
+    folder, names = posixpath.split(root.list)
+    if names and folder == texts and names[:-4] not in found:
+        files = [file for file in files if file != names]
     _mark(found, files, lambda file: _is_list(labels.read(posixpath.join(texts, file))))
     del files  # long lists are not held while images are worked on
     deeper = {f + "/" for f in (*folders, *below)} if root.deep else set()
