@@ -64,11 +64,13 @@ def note_unsaid(numbers: Numbers, say: Say) -> None:
 
     Outlines may end on the lower edge as well. Not all of a file do so with a single point that is far off.
     """
-    counts = np.diff(numbers.starts)
-    if not (numbers.values[numbers.starts[1:] - 1] == 1).all() or not (counts >= 7).all():
+    if not (numbers.values[numbers.starts[1:] - 1] == 1).all():
         return
-    if _look_scored_and_tracked(numbers, counts) and all(
-        map(_ends_apart, np.split(numbers.values, numbers.starts[1:-1]))
+    counts = np.diff(numbers.starts)
+    if (
+        (counts >= 7).all()
+        and _look_scored_and_tracked(numbers, counts)
+        and all(map(_ends_apart, np.split(numbers.values, numbers.starts[1:-1])))
     ):
         text = "each row's last point lies on the lower edge, alone and far from the others, as a score and the track 1 would"
         say("yolo-row-scored", Weight.WARNING, numbers.lines[0], text, BOTH)

@@ -151,13 +151,14 @@ def _shown(number: float) -> str:
 
 def _rows(numbers: Numbers, extras: Extras, kept: Chosen) -> list[Row]:
     values, starts, lines = numbers.values, numbers.starts.tolist(), numbers.lines
+    classes = numbers.values[numbers.starts[:-1]].astype(np.float32).tolist()
     rows = []
     for index in np.flatnonzero(kept).tolist():
         start, end = starts[index], starts[index + 1]
         points = values[start + 1 : end - extras.values].reshape(-1, 2)
         score = float(values[end - extras.values]) if extras.scores else None
         track = int(values[end - 1]) if extras.tracks else None
-        rows.append(Row(lines[index], int(np.float32(values[start])), points, score, track))
+        rows.append(Row(lines[index], int(classes[index]), points, score, track))
     return rows
 
 
