@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskconv import limits, png
-from maskconv._jpeg import shown_size
+from maskconv._jpeg import damage, shown_size
 from maskconv._opencv import opencv, silent
 from maskconv.errors import DataError, PngError
-from maskconv.finding import Where
+from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
 from maskconv.store import ZIP_ERRORS, read_whole, walk
 
@@ -100,8 +100,11 @@ def size_in(data: bytes, picture: Picture) -> tuple[int, int]:
         raise _unreadable(picture, f"its size cannot be read ({_why(error)})") from error
 
 
-def pixels(picture: Picture) -> NDArray[np.uint8]:
-    """The pixels, uint8 (height, width, 3) in OpenCV's order blue, green, red. Raises DataError."""
+def pixels(picture: Picture, note: Note | None = None) -> NDArray[np.uint8]:
+    """The pixels, uint8 (height, width, 3) in OpenCV's order blue, green, red. Raises DataError.
+
+    A JPEG that is decoded although it is damaged is noted, as far as that can be seen (`maskconv._jpeg.damage`).
+    """
     data = read(picture)
     try:
         width, height = _size(io.BytesIO(data))
@@ -111,6 +114,12 @@ def pixels(picture: Picture) -> NDArray[np.uint8]:
     if width * height > most:
         text = f"{width} x {height} pixels are more than the {most:,} that are decoded"
         raise _unreadable(picture, text, limits.fix("MASKCONV_MAX_PIXELS", "take a smaller picture"))
+    if reason := damage(data) if data.startswith(b"\xff\xd8\xff") else "":
+        damaged = _by_pillow(data, picture, damaged=True)  # OpenCV's decoder would print a line that names no picture
+        if note is not None:
+            text, fix = f"{reason}; parts of the picture may be wrong", "take an undamaged copy of it"
+            note(Finding("picture-damaged", Weight.WARNING, text, _where(picture), unit="images", fix=fix))
+        return damaged
     cv2 = opencv()
     found: Any = None
     with suppress(cv2.error), silent(cv2):
@@ -125,12 +134,17 @@ def _why(error: Exception) -> str:
     return "no kind of picture that is known" if "cannot identify" in str(error) else str(error)
 
 
-def _by_pillow(data: bytes, picture: Picture) -> NDArray[np.uint8]:
-    """What OpenCV does not decode, such as GIF in older versions."""
+def _by_pillow(data: bytes, picture: Picture, *, damaged: bool = False) -> NDArray[np.uint8]:
+    """What OpenCV does not decode, such as GIF in older versions, or should not: a JPEG that is known to be damaged."""
     from PIL import ImageOps
 
     try:
         with _header(io.BytesIO(data)) as image:
+            try:
+                image.load()
+            except OSError:
+                if not damaged or image.getbbox() is None:  # all is black: nothing was decoded before it failed
+                    raise
             return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert("RGB"))[:, :, ::-1])
     except _DAMAGED as error:
         raise _unreadable(picture, f"it is damaged, or no picture ({_why(error)})") from error

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from maskconv import pictures
-from maskconv._jpeg import shown_size
+from maskconv._jpeg import damage, shown_size
 from maskconv.errors import DataError
+from maskconv.finding import Finding, Weight
 from maskconv.model import Picture
 
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tiff": "TIFF", "bmp": "BMP", "gif": "GIF"}
@@ -163,3 +164,133 @@ def test_any_bytes_are_a_size_or_none(data: bytes) -> None:
     for start in (data, b"\xff\xd8\xff" + data, b"\xff\xd8\xff\xe1\x00\x30Exif\0\0II*\0" + data):
         found = shown_size(start)
         assert found is None or min(found) > 0
+
+
+# JPEGs that are damaged, and those that are not.
+
+
+def scene(width: int = 400, height: int = 300) -> np.ndarray:
+    """A picture with large and small things in it, flat ones also; red first."""
+    rng = np.random.default_rng(width)
+    pixels = np.full((height, width, 3), 80, np.uint8)
+    coarse = rng.integers(0, 255, (height // 2 // 8 + 1, width // 8 + 1, 3), np.uint8)
+    pixels[: height // 2] = cv2.resize(coarse, (width, height // 2), interpolation=cv2.INTER_CUBIC)
+    pixels[: height // 3, : width // 3] = rng.integers(0, 255, (height // 3, width // 3, 3), np.uint8)
+    return pixels
+
+
+def jpeg(pixels: np.ndarray, mode: str = "RGB", **how: object) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(data, "JPEG", **how)
+    return data.getvalue()
+
+
+KINDS = {
+    "usual": {},
+    "optimised": {"optimize": True},
+    "restarts": {"restart_marker_rows": 1},
+    "4:4:4": {"subsampling": 0},
+}
+
+
+def gap(data: bytes, filling: bytes) -> bytes:
+    """With what is filled in, in the middle of the coded data of the noise."""
+    at = data.index(b"\xff\xda") + 4000
+    return data[:at] + filling + data[at + len(filling) :]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("filling", "reason"),
+    [
+        (bytes(1000), "its coded data has a gap of zeros at byte "),
+        (bytes(100), "its coded data has a gap of zeros at byte "),
+        (b"\xff\x90" * 50, "is no part of a picture"),
+        (b"\xff\xd8\xff\xe0", "is no part of a picture"),
+        (b"\xff\xd1\xff\xd1", "parts of its coded data are missing, or in the wrong place"),
+    ],
+)
+def test_a_damaged_jpeg_is_noted(kind, filling, reason, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.jpg").write_bytes(gap(jpeg(scene(), **KINDS[kind]), filling))
+    picture, noted = Picture(path=str(tmp_path / "a.jpg")), list[Finding]()
+    found = pictures.pixels(picture, noted.append)
+    assert (found.shape, found.dtype) == ((300, 400, 3), np.uint8)
+    (finding,) = noted
+    assert (finding.code, finding.weight, finding.where.path) == ("picture-damaged", Weight.WARNING, picture.path)
+    assert reason in finding.message
+    assert np.array_equal(pictures.pixels(picture), found)
+    assert capfd.readouterr() == ("", "")  # what decodes has lines of its own for it, without a name
+
+
+@pytest.mark.parametrize("lost", range(1, 8))
+def test_a_jpeg_that_lost_some_of_its_parts(lost: int) -> None:
+    data = jpeg(scene(), restart_marker_rows=1)
+    marks = [
+        at for at in range(data.index(b"\xff\xda"), len(data)) if data[at] == 0xFF and 0xD0 <= data[at + 1] <= 0xD7
+    ]
+    assert "parts of its coded data are missing" in damage(data[: marks[2]] + data[marks[2 + lost] :])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_jpeg_that_ends_too_early_is_not_read(kind, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = jpeg(scene(), **KINDS[kind])
+    for kept in (300, len(data) // 3, len(data) * 2 // 3):
+        assert damage(data[:kept]) == "it ends too early"
+        (tmp_path / "a.jpg").write_bytes(data[:kept])
+        noted = list[Finding]()
+        with pytest.raises(DataError, match="it is damaged, or no picture"):
+            pictures.pixels(Picture(path=str(tmp_path / "a.jpg")), noted.append)
+        assert noted == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_damaged_jpeg_of_which_nothing_is_decoded_is_not_read(tmp_path: Path) -> None:
+    data = jpeg(scene(), progressive=True)
+    at = data.index(b"\xff\xda") + 400  # in the first of several scans
+    (tmp_path / "a.jpg").write_bytes(data[:at] + b"\xff\x90" * 50 + data[at + 100 :])
+    with pytest.raises(DataError, match="it is damaged, or no picture"):
+        pictures.pixels(Picture(path=str(tmp_path / "a.jpg")))
+
+
+@given(
+    st.tuples(st.integers(1, 120), st.integers(1, 120)),
+    st.sampled_from(["noise", "flat", "black", "scene"]),
+    st.sampled_from(["L", "RGB", "CMYK"]),
+    st.integers(1, 100),
+    st.tuples(st.booleans(), st.booleans(), st.integers(0, 3), st.integers(0, 2)),
+)
+def test_of_healthy_jpegs_nothing_is_said(tmp_path_factory, size, what, mode, quality, how) -> None:
+    width, height = size
+    pixels = scene(max(width, 9), max(height, 9))[:height, :width] if what in ("noise", "scene") else None
+    if pixels is None:
+        pixels = np.full((height, width, 3), 0 if what == "black" else 77, np.uint8)
+    progressive, optimize, restarts, subsampling = how
+    coded = {"progressive": progressive, "optimize": optimize, "restart_marker_blocks": restarts}
+    data = jpeg(pixels, mode, quality=quality, subsampling=subsampling, **coded)
+    assert damage(data) == ""
+    path = tmp_path_factory.getbasetemp() / "healthy.jpg"
+    path.write_bytes(data)
+    noted = list[Finding]()
+    found = pictures.pixels(Picture(path=str(path)), noted.append)
+    assert noted == []
+    assert np.array_equal(found, cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+
+
+def test_what_a_jpeg_may_have_besides() -> None:
+    """Data after its end, bytes before marks, and zeros and marks in parts that are no coded data."""
+    data = jpeg(scene())
+    scan = data.index(b"\xff\xda")
+    assert damage(data + bytes(5000) + data) == ""
+    assert damage(data[:scan] + b"\xff\xff" + data[scan:-2] + b"\xff\xff\xff" + data[-2:]) == ""
+    comment = b"\xff\xfe\x03\xea" + b"\xff\xd9\xff\xda\xff\xd0" + bytes(994)
+    assert damage(data[:2] + comment + data[2:]) == ""
+    assert damage(data[:2] + b"\xff\xdd\x00\x04\x00\x00" + data[2:]) == ""
+
+
+@given(st.data())
+def test_any_damage_is_a_sentence_or_none(draw) -> None:
+    raw = bytearray(jpeg(scene(40, 30), restart_marker_blocks=draw.draw(st.integers(0, 2))))
+    for at, value in draw.draw(st.lists(st.tuples(st.integers(2, len(raw) - 1), st.integers(0, 255)), max_size=9)):
+        raw[at] = value
+    assert isinstance(damage(bytes(raw[: draw.draw(st.integers(2, len(raw)))])), str)
+    assert isinstance(damage(b"\xff\xd8\xff" + draw.draw(st.binary(max_size=80))), str)

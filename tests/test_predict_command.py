@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -196,6 +197,21 @@ def test_a_model_as_the_source_isolates_in_one_line(run: Any, here: Path, model:
     predict = ("--to", "isolated", "--model", model, "--conf", "0.5", "--to-crop", "box")
     assert run("predict", PICTURES, "c", *predict)[0] == 0
     assert tree(here / "a") == tree(here / "b") == tree(here / "c") != {}
+
+
+def test_objects_of_a_damaged_picture_are_told(run: Any, here: Path) -> None:
+    shutil.copytree(PICTURES, here / "pictures")
+    damaged = here / "pictures" / "night" / "square.jpg"
+    data = damaged.read_bytes()
+    at = data.index(b"\xff\xda") + 1000
+    damaged.write_bytes(data[:at] + bytes(1000) + data[at + 1000 :])
+    source = FIXTURES / "yolo-model" / "truth.mcv"
+    status, out, err = run("isolate", source, "a", "--images", "pictures", "--json")
+    assert (status, err) == (0, "")
+    (told,) = [finding for finding in json.loads(out)["findings"] if finding["weight"] == "warning"]
+    assert (told["code"], told["unit"]) == ("isolated-picture-damaged", "instances")
+    assert told["amount"] == len(list((here / "a" / "night").glob("square_*.png")))
+    assert Path(told["where"]["path"]).name == "square.jpg" and told["where"]["image"] == "night/square"
 
 
 @pytest.mark.parametrize(

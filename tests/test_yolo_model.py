@@ -393,8 +393,21 @@ def test_a_corrupt_picture_is_one_error_and_the_others_go_on(tmp_path: Path) -> 
     assert (left.images_written, left.count(Weight.ERROR)) == (3, 2)
 
 
+def test_a_damaged_picture_is_read_and_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    whole = (PICTURES / "night" / "square.jpg").read_bytes()
+    at = whole.index(b"\xff\xda") + 1000
+    put(tmp_path, "a.png")
+    (tmp_path / "b.jpg").write_bytes(whole[:at] + bytes(1000) + whole[at + 1000 :])
+    images, report = reading(tmp_path, batch=2)
+    assert [image.name for image in images] == ["a", "b"]
+    (finding,) = report.findings
+    assert (finding.code, finding.weight, finding.where.image) == ("picture-damaged", Weight.WARNING, "b")
+    assert str(finding).startswith(f"{tmp_path / 'b.jpg'}: image b: its coded data has a gap of zeros at byte ")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_picture_of_another_size_than_its_header_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("maskconv.pictures.pixels", lambda picture: np.zeros((8, 13, 3), np.uint8))
+    monkeypatch.setattr("maskconv.pictures.pixels", lambda *_: np.zeros((8, 13, 3), np.uint8))
     images, report = reading(put(tmp_path, "a.png"))
     assert images == []
     (finding,) = report.findings

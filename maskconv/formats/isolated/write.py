@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,15 +102,16 @@ class IsolatedWriter(Writer[Plan]):
             note(Finding("isolated-item-name", Weight.INFO, text, unit="images"))
         if not image.annotations:
             return Piece(key=key)
-        found = list(self._files(image, self._pixels(image, plan), path, plan))
+        found = list(self._files(image, self._pixels(image, plan, note), path, plan))
         _name_empty(image, {index for index, *_ in found}, note)
         rows = b"".join(row for _, row, _ in found)
         return Piece(rows, tuple(blob for *_, blob in found), instances=len(found), key=key)
 
-    def _pixels(self, image: AnnotatedImage, plan: Plan) -> NDArray[np.uint8]:
+    def _pixels(self, image: AnnotatedImage, plan: Plan, note: Note) -> NDArray[np.uint8]:
         """The image's picture, uint8 (height, width, 3), blue first."""
         picture = _picture(image, plan)
-        bgr = pictures.pixels(picture)
+        code, count = "isolated-picture-damaged", len(image.annotations)
+        bgr = pictures.pixels(picture, lambda d: note(replace(d, code=code, amount=count, unit="instances")))
         height, width = bgr.shape[:2]
         if (image.width or width, image.height or height) != (width, height):
             text = f"the picture has {width} x {height} pixels, its annotations {image.width} x {image.height}"

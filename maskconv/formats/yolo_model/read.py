@@ -98,7 +98,7 @@ class YoloModelReader(Reader[Unit, ModelHead]):
         items, inputs = [], []
         for item in unit:
             try:
-                inputs.append(item.fit.picture(_pixels(item)))
+                inputs.append(item.fit.picture(_pixels(item, note)))
                 items.append(item)
             except DataError as error:
                 note(as_finding(error).at(image=item.name))
@@ -186,8 +186,8 @@ def _picture(path: str) -> Picture:
     return Picture.unchecked(path=path)
 
 
-def _pixels(item: Item) -> NDArray[np.uint8]:
-    found = pictures.pixels(_picture(item.path))
+def _pixels(item: Item, note: Note) -> NDArray[np.uint8]:
+    found = pictures.pixels(_picture(item.path), lambda damage: note(damage.at(image=item.name)))
     if found.shape[:2] != (item.fit.height, item.fit.width):
         text = f"its header says {item.fit.width} x {item.fit.height} pixels, and it has {found.shape[1]} x {found.shape[0]}"
         raise DataError(text, where=Where(path=item.path), code="picture-unreadable", fix="check the picture")
