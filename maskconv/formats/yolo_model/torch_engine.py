@@ -136,10 +136,13 @@ def _imported() -> tuple[Any, Any]:
 @contextlib.contextmanager
 def _contained(torch: Any) -> Iterator[None]:
     """Import Ultralytics quiet and offline, unless the user's environment says otherwise, and undo what that changes:
-    environment, threads of torch and OpenCV, how arrays are printed."""
+    environment, threads of torch and OpenCV, how arrays are printed, functions of both that it puts its own in place of.
+    """
     cv2 = opencv()
     environment, printing = dict(os.environ), np.get_printoptions()
     threads, shown = (torch.get_num_threads(), cv2.getNumThreads()), vars(torch._tensor_str.PRINT_OPTS).copy()  # noqa: SLF001
+    replaced = [(torch, "save"), *((cv2, name) for name in ("imread", "imwrite", "imshow"))]
+    own = [(place, name, getattr(place, name)) for place, name in replaced if hasattr(place, name)]
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     if "ultralytics" not in sys.modules and "YOLO_CONFIG_DIR" not in os.environ:
@@ -148,6 +151,8 @@ def _contained(torch: Any) -> Iterator[None]:
     try:
         yield
     finally:
+        for place, name, value in own:
+            setattr(place, name, value)
         os.environ.clear()
         os.environ.update(environment)
         np.set_printoptions(**printing)
