@@ -77,7 +77,13 @@ def isolate(terminal: Terminal, /, **options: Any) -> None:
     A SOURCE is a data set of any format that convert reads, or with --model pictures. Each object becomes a PNG in FOLDER
     (a zip where its name ends in .zip) named <picture>_<label>-<index>.png; index.jsonl lists them.
     """
-    _convert(terminal, **options)
+    from maskconv.errors import FormatError
+
+    try:
+        _convert(terminal, **options)
+    except FormatError as error:  # a model's pictures are a source of this command itself
+        error.fix = error.fix.replace("annotate pictures: maskconv predict", "isolate by a model: maskconv isolate")
+        raise
 
 
 def _convert(

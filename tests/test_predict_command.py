@@ -199,6 +199,19 @@ def test_a_model_as_the_source_isolates_in_one_line(run: Any, here: Path, model:
     assert tree(here / "a") == tree(here / "b") == tree(here / "c") != {}
 
 
+@pytest.mark.parametrize("path", [PICTURES, PICTURES / "small.png"], ids=["folder", "picture"])
+def test_pictures_without_a_model_are_told_the_command_that_was_meant(run: Any, here: Path, path: Path) -> None:
+    status, out, err = run("isolate", path, "a")
+    assert (status, out) == (
+        1,
+        "",
+    ) and f"; to isolate by a model: maskconv isolate {path} TARGET --model WEIGHTS" in err
+    assert "predict" not in err
+    assert f"; to annotate pictures: maskconv predict {path} TARGET --model WEIGHTS" in run("convert", path, "a.mcv")[2]
+    err = run("isolate", path, "a", "--from", "yolo-model")[2]
+    assert err.endswith("name its weights: maskconv predict or isolate PICTURES TARGET --model best.pt\n")
+
+
 def test_objects_of_a_damaged_picture_are_told(run: Any, here: Path) -> None:
     shutil.copytree(PICTURES, here / "pictures")
     damaged = here / "pictures" / "night" / "square.jpg"

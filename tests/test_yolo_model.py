@@ -223,7 +223,7 @@ def test_imgsz_goes_up_to_the_stride() -> None:
         ({"device": "tpu"}, "the device 'tpu' is not there"),
         ({"model": ""}, "--from-model does not take '': it is the path of a .pt or .onnx file"),
         ({"model": " "}, "--from-model does not take ' '"),
-        ({"model": None}, "reading pictures needs a model; name its weights: maskconv predict"),
+        ({"model": None}, "reading pictures needs a model; name its weights: maskconv predict or isolate"),
     ],
 )
 def test_what_options_do_not_take(options: dict[str, Any], message: str) -> None:

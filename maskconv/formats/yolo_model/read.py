@@ -57,7 +57,7 @@ class YoloModelReader(Reader[Unit, ModelHead]):
     def open(self) -> None:
         if self.options.model is None:
             text = "reading pictures needs a model"
-            fix = "name its weights: maskconv predict PICTURES TARGET --model best.pt"
+            fix = "name its weights: maskconv predict or isolate PICTURES TARGET --model best.pt"
             raise OptionError(text, fix=fix, code="yolo-no-model")
         for source in self.sources:  # a model takes its time to load
             check(source)
