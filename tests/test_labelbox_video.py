@@ -146,8 +146,56 @@ def test_what_is_suspicious(tmp_path: Path) -> None:
     assert told["labelbox-color-twice"].message == "the colour [255, 0, 0] is named by two instances"
     (image,), findings = read(write(tmp_path, record([inline(1, canvas(RED), "P")], [instance()])))
     assert [f.code for f in findings] == ["labelbox-composite-kind"] and image.encoded is None
-    (image,), findings = read(write(tmp_path, record([inline(1, canvas())], [instance()])))
-    assert findings == [] and image.annotations == () and image.frame == 1
+
+
+def test_an_instance_that_is_on_no_frame_is_lost(tmp_path: Path) -> None:
+    """Absent from a frame is legal, from all frames not; black is a colour like any other."""
+    red, none = canvas(RED), np.full((6, 12, 3), 9, np.uint8)
+    frames = [inline(1, none), inline(2, red), inline(3, none)]
+    several = [instance(), instance(GREEN, "dog"), instance((0, 0, 0), "ground"), instance(BLUE, "cat")]
+    path = write(tmp_path, record(frames, several))
+    images, findings = read(path)
+    assert [[a.label for a in i.annotations] for i in images] == [[], ["car", "ground"], []]
+    lost = [f for f in findings if f.weight is Weight.ERROR]
+    assert [(f.code, f.message, f.amount, f.unit, f.where.line, f.where.image) for f in lost] == [
+        (
+            "labelbox-color-absent",
+            f"the colour {color} of the instance {name!r} is on none of the record's frames (3)",
+            1,
+            "instances",
+            1,
+            "clip.mp4",
+        )
+        for color, name in (([0, 255, 0], "dog"), ([0, 0, 255], "cat"))
+    ]
+    assert [f.message for f in validate(path, format="labelbox-ndjson") if f.weight is Weight.ERROR] == [
+        f.message for f in lost
+    ]
+    (tmp_path / "bad.png").write_bytes(b"")
+    frames.append({"index": 4, "instanceURI": "bad.png"})  # where they may be
+    _, findings = read(write(tmp_path, record(frames, several)))
+    assert [(f.code, f.where.image) for f in findings if f.weight is Weight.ERROR] == [
+        ("png-foreign", "clip.mp4/frame_000004")
+    ]
+
+
+@pytest.mark.parametrize("order", ["forth", "back", "the end only"])
+def test_what_is_on_no_frame_of_a_long_clip(tmp_path: Path, order: str) -> None:
+    """Whichever windows a worker has seen: here green is on the first frame only, blue on none."""
+    frames = [inline(n, canvas(RED, GREEN) if n == 1 else canvas(RED)) for n in range(1, 71)]
+    short = record([inline(1, canvas(RED))], [instance()], key="other.mp4")
+    path = write(tmp_path, record(frames, [instance(), instance(GREEN, "dog"), instance(BLUE, "cat")]), short)
+    assert FORMAT.reader is not None
+    reader = FORMAT.reader(path, FORMAT.reader.Options.parse({}, "x", "read"))
+    reader.open()
+    found: list[Finding] = []
+    head = reader.head(lambda _: None)
+    units = list(reader.units(found.append))
+    for unit in {"forth": units, "back": units[::-1], "the end only": units[2:]}[order]:
+        list(reader.decode(unit, head, found.append))
+    reader.close()
+    assert [(f.code, f.where.line) for f in found] == [("labelbox-color-absent", 1)]
+    assert "[0, 0, 255] of the instance 'cat'" in found[0].message
 
 
 @pytest.mark.parametrize(
@@ -159,6 +207,8 @@ def test_what_is_suspicious(tmp_path: Path) -> None:
         ({"masks": {"frames": [], "instances": [instance()]}}, "labelbox-video", "its masks have no frames"),
         ({"groupKey": "a/b"}, "labelbox-video", "its groupKey 'a/b' is no axis"),
         ({"groupKey": ".."}, "labelbox-video", "its groupKey '..' is no axis"),
+        ({"groupKey": "front"}, "labelbox-video", "its groupKey 'front' is no axis"),
+        ({"groupKey": 1}, "labelbox-video", "its groupKey 1 is no axis"),
         ({"uuid": "x"}, "labelbox-uuid", "the uuid 'x' is not one of 128 bits"),
         ({"confidence": 7}, "labelbox-confidence", "its confidence is 7, not a number 0..1"),
     ],
@@ -177,6 +227,7 @@ def test_records_that_are_wrong(tmp_path: Path, parts: Any, code: str, words: st
     [
         ([{"index": "1", "imBytes": "x"}], "labelbox-frame", "a frame's index is '1', not a number"),
         ([{"index": -1, "imBytes": "x"}], "labelbox-frame", "a frame's index is -1, not a number"),
+        ([inline(0, canvas(RED))], "labelbox-frame", "a frame's index is 0, not a number from 1 on"),
         ([{"index": True, "imBytes": "x"}], "labelbox-frame", "a frame's index is True, not a number"),
         ([7], "labelbox-frame", "a frame's index is None, not a number"),
         ([inline(1, canvas(RED))] * 2, "labelbox-frame", "the frame 1 occurs twice"),

@@ -36,6 +36,11 @@ class Composite:
         packed = pack(color)
         return self._select(self.map.values == 0) if packed == 0 else self.shapes.get(packed)
 
+    def has(self, color: Color) -> bool:
+        """Whether there are pixels of a colour, black included; it is not taken."""
+        packed = pack(color)
+        return packed in self.shapes if packed else bool((self.map.values == 0).any())
+
     def _select(self, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Mask | None:
         starts, lengths = self.map.starts[chosen], self.map.lengths[chosen]
         starts.flags.writeable = lengths.flags.writeable = False

@@ -19,7 +19,7 @@ from maskconv.formats.labelbox_ndjson.limits import key_error, limits, many_mask
 from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
-from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key
+from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key, note_absent
 from maskconv.labelbox.names import Row, picture, stem
 from maskconv.labelbox.source import RecordReader
 from maskconv.labelbox.split import Place
@@ -196,6 +196,7 @@ class LabelboxReader(RecordReader[Unit, LabelboxHead]):
             image = decoder.finish(sequence, index, picture(unit.row))
             if image is not None:
                 yield image
+        note_absent(self.source, unit.name, clips, keys, self.files, note)
 
     def check(self, unit: Unit, head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
         """Masks that are elsewhere, and records of other kinds, are no fault of the file; what Labelbox would refuse is."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +20,11 @@ from maskconv.labelbox.split import Place
 from maskconv.labelbox.values import load
 from maskconv.maskfiles import MaskFiles
 from maskconv.model import AnnotatedImage, Annotation, Encoded, Mask, Picture
-from maskconv.store import unsafe
 from maskconv.wording import counted
 
-__all__ = ["Clip", "Clips", "FrameDecoder", "Key", "clip", "frames_of", "instances"]
+__all__ = ["AXES", "Clip", "Clips", "FrameDecoder", "Key", "clip", "frames_of", "instances", "note_absent"]
 
+AXES = frozenset({"axial", "sagittal", "coronal"})
 Tool = tuple[str, str]  # ("name" or "schemaId", text)
 Key = tuple[str, int]  # group, index
 
@@ -35,6 +37,15 @@ class Instance(NamedTuple):
     attributes: dict[str, Any]
 
 
+@dataclass
+class Looks:
+    """What has been seen of a clip so far: frames that were looked at, and colours that are on one of them."""
+
+    frames: set[int] = field(default_factory=set)
+    colors: set[Color] = field(default_factory=set)
+    failed: bool = False  # a frame's composite cannot be had
+
+
 class Clip(NamedTuple):
     """One record: frames to the form and text of their composites. ``group`` is an axis of a DICOM series."""
 
@@ -44,6 +55,7 @@ class Clip(NamedTuple):
     instances: list[Instance]
     uuid: str | None
     score: float | None
+    looks: Looks
 
 
 def clip(place: Place, record: dict[str, Any]) -> Clip:
@@ -52,7 +64,7 @@ def clip(place: Place, record: dict[str, Any]) -> Clip:
     if not isinstance(masks, dict):
         raise RecordError("its masks are not an object of frames and instances", code="labelbox-video", fix=_FORM)
     group = record.get("groupKey")
-    if group is not None and (not isinstance(group, str) or not group or "/" in group or unsafe(group)):
+    if group is not None and (not isinstance(group, str) or group.lower() not in AXES):
         text = f"its groupKey {group!r} is no axis"
         raise RecordError(text, code="labelbox-video", fix="name it axial, sagittal or coronal")
     uuid, score = record.get("uuid"), record.get("confidence")
@@ -63,6 +75,7 @@ def clip(place: Place, record: dict[str, Any]) -> Clip:
         [_instance(one) for one in instances(record)],
         checks.uuid_text(uuid) if uuid is not None else None,
         checks.confidence(score) if score is not None else None,
+        Looks(),
     )
 
 
@@ -92,8 +105,8 @@ def _frames(value: Any) -> dict[int, tuple[str, str]]:
     found: dict[int, tuple[str, str]] = {}
     for raw in value:
         index = raw.get("index") if isinstance(raw, dict) else None
-        if type(index) is not int or not 0 <= index < 10**9:
-            text = f"a frame's index is {index!r}, not a number"
+        if type(index) is not int or not 0 < index < 10**9:
+            text = f"a frame's index is {index!r}, not a number from 1 on"
             raise RecordError(text, code="labelbox-frame", fix="frames are numbered from 1")
         if index in found:
             raise RecordError(f"the frame {index} occurs twice", code="labelbox-frame", fix="remove one of them")
@@ -146,6 +159,53 @@ class Clips(NamedTuple):
             first += len(one.instances)
 
 
+def _looked_at(one: Clip, index: int, files: MaskFiles) -> Composite:
+    """A frame's composite, whose colours the clip remembers. Raises DataError, RecordError."""
+    try:
+        found = _loaded(*one.frames[index], files)
+    except (DataError, RecordError):
+        one.looks.failed = True
+        raise
+    one.looks.frames.add(index)
+    one.looks.colors.update(each.color for each in one.instances if found.has(each.color))
+    return found
+
+
+def _loaded(form: str, text: str, files: MaskFiles) -> Composite:
+    name, data = files.read(text) if form == "instanceURI" else ("imBytes", checks.base64_bytes(text))
+    try:
+        return pixels.composite(name, data)
+    except DataError as error:
+        raise DataError(f"{name}: {error.message}", code=error.code, fix=error.fix or "write it again") from error
+
+
+def note_absent(source: Path, name: str, clips: Clips, keys: Collection[Key], files: MaskFiles, note: Note) -> None:
+    """Says of the clips whose last frame is among ``keys`` which instances are on none of all their frames.
+
+    Frames that this process has not looked at are looked at now, the last ones first, until each colour was seen.
+    """
+    for one in clips.good:
+        if (one.group, max(one.frames)) not in keys:
+            continue
+        for each in _absent(one, files):
+            text = f"the colour {list(each.color)} of the instance {each.tool[1]!r} is on none of the record's "
+            text += f"frames ({len(one.frames):,})"
+            fix = "name the colour that the instance has in the composites, or remove it from the record"
+            facts: dict[str, Any] = {"unit": "instances", "fix": fix}
+            note(one.place.finding(source, "labelbox-color-absent", Weight.ERROR, text, name, **facts))
+
+
+def _absent(one: Clip, files: MaskFiles) -> list[Instance]:
+    """The instances whose colour is on no frame; none where a frame cannot be had, which is told as such."""
+    looks, wanted = one.looks, {each.color for each in one.instances}
+    for index in sorted(one.frames.keys() - looks.frames, reverse=True):
+        if looks.failed or wanted <= looks.colors:
+            break
+        with suppress(DataError, RecordError):
+            _looked_at(one, index, files)
+    return [] if looks.failed else [each for each in one.instances if each.color not in looks.colors]
+
+
 class _LeftOutError(Exception):
     """The composite of these instances cannot be had; it has been said why."""
 
@@ -165,7 +225,7 @@ class FrameDecoder:
     def take(self, one: Clip, index: int, first_track: int) -> None:
         """The instances of a clip that are on the frame; the first of all of them has the number ``first_track``."""
         try:
-            composite = self._composite(one, *one.frames[index])
+            composite = self._composite(one, index)
         except _LeftOutError:
             return
         colors: list[int] = []
@@ -184,10 +244,11 @@ class FrameDecoder:
             text = f"no instance names {counted(len(left), 'colour')} of the composite {composite.name}: the pixels are dropped"
             self._say(one.place, "labelbox-color-unnamed", Weight.WARNING, text, amount=area, unit="pixels")
 
-    def _composite(self, one: Clip, form: str, text: str) -> Composite:
+    def _composite(self, one: Clip, index: int) -> Composite:
         """Raises _LeftOutError, having said why."""
         try:
-            found = self._loaded(form, text)
+            found = _looked_at(one, index, self._files)
+            self._fit(found)
         except (DataError, RecordError) as error:
             self._note(one.place.error(self._source, error, self._name, amount=len(one.instances), unit="instances"))
             raise _LeftOutError from error
@@ -196,19 +257,14 @@ class FrameDecoder:
             self._say(one.place, "labelbox-composite-kind", Weight.WARNING, said, fix="write it again as RGB")
         return found
 
-    def _loaded(self, form: str, text: str) -> Composite:
-        name, data = self._files.read(text) if form == "instanceURI" else ("imBytes", checks.base64_bytes(text))
-        try:
-            found = pixels.composite(name, data)
-        except DataError as error:
-            raise DataError(f"{name}: {error.message}", code=error.code, fix=error.fix or "write it again") from error
+    def _fit(self, found: Composite) -> None:
+        """All composites of a frame have its size."""
         size = found.map.width, found.map.height
         if self._size is not None and self._size != size:
             known = f"{self._size[0]} x {self._size[1]}"
-            said = f"the composite {name} has {size[0]} x {size[1]} pixels, that of another record has {known}"
+            said = f"the composite {found.name} has {size[0]} x {size[1]} pixels, that of another record has {known}"
             raise RecordError(said, code="labelbox-size", fix="composites have exactly the size of the frame")
         self._size = size
-        return found
 
     def _keep(self, one: Clip, instance: Instance, track: int, mask: Mask) -> None:
         self._found.append(
