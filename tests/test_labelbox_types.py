@@ -654,7 +654,11 @@ def test_resizing_takes_the_nearest_pixel(bitmap, height, width):
     mask = Mask(mask=MaskData.from_2D_array(bitmap.astype(np.uint8)), color=1)
     drawn = mask.draw(height=height, width=width)
     picture = PIL.Image.fromarray(bitmap.astype(np.uint8)).resize((width, height), PIL.Image.Resampling.NEAREST)
-    assert (drawn == np.array(picture)).all()
+    # a middle just between two pixels is near to both: Pillow's choice there depends on how its floats are rounded
+    clear = np.ix_(
+        *(np.arange(1, 2 * to, 2) * of % (2 * to) > 0 for of, to in zip(bitmap.shape, drawn.shape, strict=True))
+    )
+    assert (drawn == np.array(picture))[clear].all()
     assert mask.draw(width=width).shape == (bitmap.shape[0], width)
 
 
