@@ -337,6 +337,30 @@ def test_odd_pngs_of_an_instance(tmp_path, array, mode, words):
     assert image.annotations[0].shape == Mask.from_array(np.array([[0, 1, 1]]))
 
 
+ONES = np.array([[0, 1, 1], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    ("array", "color", "area", "told"),
+    [
+        (composite(), RED, None, ["labelbox-mask"]),
+        (composite(), (9, 9, 9), None, ["labelbox-mask"]),
+        (ONES * [[1, 2, 3], [1, 1, 1]], (1, 1, 1), None, ["labelbox-mask"]),
+        ((ONES * 255)[..., None] * np.ones(3), BLUE, None, ["labelbox-mask"]),
+        (ONES, (1, 2, 300), None, ["labelbox-color"]),
+        (ONES, RED, 3, ["labelbox-unknown-key"]),
+        (ONES * 255, (255, 255, 255), 3, ["labelbox-unknown-key", "labelbox-png-kind"]),
+    ],
+)
+def test_a_colour_beside_an_instances_png(tmp_path, array, color, area, told):
+    """Labelbox does not use it: where it says which pixels are meant, they cannot be all."""
+    png = {"png": b64(png_of(array)), "colorRGB": list(color)}
+    images, findings = read(write(tmp_path, record(mask=png)))
+    assert [f.code for f in findings] == told
+    assert [a.shape.area for i in images for a in i.annotations] == ([] if area is None else [area])
+    assert all((f.weight is Weight.ERROR) is (area is None) and f.where.line == 1 and f.fix for f in findings)
+
+
 def test_palette_png_of_an_instance(tmp_path):
     image = Image.new("P", (3, 1))
     image.putpalette([9, 9, 9, 0, 0, 0, 5, 5, 5])
@@ -488,6 +512,7 @@ def wrong(**parts):
         (b'{"uuid": "x", "dataRow": {"glo\n', "labelbox-json", "this is no JSON"),
         (b'{"dataRow":{"globalKey":"good.jpg"},"name":"a","bbox":{"top":NaN}}\n', "labelbox-json", "NaN and Infinity"),
         (b"[1]\n", "labelbox-json", "no record"),
+        (b'[{"dataRow": {"globalKey": "x"}}]\n', "labelbox-json", "no record"),
         (b"7\n", "labelbox-json", "no record"),
         (b'{"dataRow":"\xff"}\n', "labelbox-json", "no JSON"),
         (wrong(dataRow=...), "labelbox-data-row", "no dataRow"),
@@ -538,6 +563,25 @@ def test_what_is_wrong_is_an_error_with_its_line_and_the_rest_is_read(folder, ba
     assert (error.code, error.where.path, error.where.line) == (code, str(path), 3)
     assert words in error.message and error.fix
     assert (error.amount, error.unit) == (1, "" if code == "labelbox-json" else "instances")
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b"[]\n", b"7\n", b'[{"a": "b"}, 2]\n'])
+def test_a_first_line_that_is_no_record_spoils_none_of_the_others(folder, line):
+    path = write(folder, b"\n", line, GOOD, wrong(), record("later.jpg", mask=uri()))
+    images, findings = read(path)
+    assert [(i.name, len(i.annotations)) for i in images] == [("good", 2), ("later", 1)]
+    (error,) = [f for f in findings if f.weight is Weight.ERROR]
+    assert (error.code, error.where.line) == ("labelbox-json", 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_other_encodings_are_told_once(folder, encoding):
+    path = folder / "in.ndjson"
+    path.write_bytes("\n".join(json.dumps(r) for r in (GOOD, wrong())).encode(encoding))
+    images, (error,) = read(path)
+    assert images == []
+    assert (error.code, error.where.path) == ("labelbox-json", str(path))
+    assert error.message == f"the file is {encoding[:6].upper()}, not UTF-8" and error.fix == "save it as UTF-8"
 
 
 def test_colours_that_are_there_are_named(folder):

@@ -67,9 +67,19 @@ def is_lines(file: IO[bytes]) -> bool:
     if len(sample) > SAMPLE or len(found) > 64:
         found.pop()
     first = next(filter(None, found), b"")
-    if first.startswith(b"[") or any(line.startswith(b"{") and line.endswith(b"},") for line in found):
+    if (first.startswith(b"[") and not _is_json(first)) or any(
+        line.startswith(b"{") and line.endswith(b"},") for line in found
+    ):
         return False
     return any(map(_is_record, found))
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _is_record(line: bytes) -> bool:

@@ -35,6 +35,12 @@ def load(data: bytes) -> Any:
 def values(path: Path, note: Note) -> Iterator[tuple[Place, Any]]:
     """The values of NDJSON, of a JSON array, or of objects one behind the other. What is no JSON is noted and left out."""
     with path.open("rb", buffering=1 << 18) as file:
+        encoding = json.detect_encoding(file.read(4))[:6].upper()
+        file.seek(0)
+        if encoding in ("UTF-16", "UTF-32"):
+            text = f"the file is {encoding}, not UTF-8"
+            note(Finding("labelbox-json", Weight.ERROR, text, Where(path=str(path)), fix="save it as UTF-8"))
+            return
         spans = split.lines(file) if split.is_lines(file) else split.objects(file)
         try:
             for place, data in spans:

@@ -114,7 +114,7 @@ class RowDecoder:
             return None, Box.unchecked(x=left, y=top, width=width, height=height)
         form, text = checks.mask_form(value)
         if form == "png":
-            mask = self._binary(place, checks.base64_bytes(text))
+            mask = self._binary(place, checks.base64_bytes(text), value.get("colorRGB"))
             color = None
         else:
             color = checks.color(value["colorRGB"]) if value.get("colorRGB") is not None else None
@@ -122,13 +122,20 @@ class RowDecoder:
         self._fit(place, mask, "its mask" if form != "instanceURI" else f"the composite {text}")
         return pixels.pack(color) if color is not None else None, mask
 
-    def _binary(self, place: Place, data: bytes) -> Mask:
+    def _binary(self, place: Place, data: bytes, color: Any) -> Mask:
+        """An instance's own PNG. Labelbox has no colour for it: one beside a PNG of other colours is an error."""
         try:
             mask, odd = pixels.binary(data)
         except DataError as error:
             raise RecordError(
                 f"its mask.png: {error.message}", code=error.code, fix=error.fix or "write it again"
             ) from error
+        if color is not None:
+            text = f"its mask.png has a colorRGB, {list(checks.color(color))}, which Labelbox knows of composites only"
+            if odd and pixels.composite("png", data).shapes.keys() != {pixels.pack(checks.color(color))}:
+                fix = "give a composite as imBytes or instanceURI, or the instance alone as 8-bit gray PNG of 0 and 1"
+                raise RecordError(text, code="labelbox-mask", fix=fix)
+            self._say(place, "labelbox-unknown-key", Weight.WARNING, text, fix="remove it")
         if odd:
             text = f"its mask.png {odd}; Labelbox' SDK refuses it"
             self._say(place, "labelbox-png-kind", Weight.WARNING, text, fix="write 8-bit gray PNGs of 0 and 1")
