@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from maskconv.errors import OptionError
 
-__all__ = ["OptionInfo", "Options", "nearest"]
+__all__ = ["OptionInfo", "Options", "nearest", "shared"]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -82,10 +82,33 @@ class Options(BaseModel):
 _SIDES = {"read": "--from-", "write": "--to-"}
 
 
+def shared(
+    given: Mapping[str, Any], owners: Iterable[tuple[str, type[Options]]], side: str
+) -> dict[str, dict[str, Any]]:
+    """What of the options each of some formats takes, by the format's name: those that it has.
+
+    Raises OptionError for one that none of several has; of a single format `Options.parse` says that.
+    """
+    known = dict(owners)
+    if len(known) < 2:
+        return {owner: dict(given) for owner in known}
+    for name in given:
+        if not any(name in cls.model_fields for cls in known.values()):
+            flag = _SIDES[side] + name.replace("_", "-")
+            every = [field for cls in known.values() for field in cls.model_fields]
+            told = "; ".join(f"{owner} has {_listed(cls, _SIDES[side])}" for owner, cls in known.items())
+            text = f"none of {', '.join(known)} has an option {flag} to {side} with{nearest(name, every)}; {told}"
+            raise OptionError(text)
+    return {owner: {k: v for k, v in given.items() if k in cls.model_fields} for owner, cls in known.items()}
+
+
+def _listed(cls: type[Options], prefix: str) -> str:
+    return ", ".join(prefix + info.flag for info in cls.describe()) or "none"
+
+
 def _unknown(name: str, cls: type[Options], owner: str, side: str, prefix: str) -> str:
-    known = ", ".join(prefix + info.flag for info in cls.describe())
     flag = prefix + name.replace("_", "-")
-    options = f"its options are {known}" if known else "it has no options"
+    options = f"its options are {_listed(cls, prefix)}" if cls.model_fields else "it has no options"
     return f"{owner} has no option {flag} to {side} with{nearest(name, cls.model_fields)}; {options}"
 
 

@@ -18,6 +18,7 @@ from maskconv.change import Change, check_known, unify
 from maskconv.errors import DataError, FormatError, MaskconvError, SourceError, UsageError
 from maskconv.finding import Note, Report, Where, as_finding
 from maskconv.model import AnnotatedImage, LabelMap
+from maskconv.options import shared
 from maskconv.plugin import Access, Format, Head, Reader
 
 __all__ = [
@@ -90,22 +91,31 @@ def reading(
     """An open reader for a path, standard input, or the paths that a reader gathers; closed in the end."""
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)
     with spooled(paths[0], report) as path:
-        fmt = recognised(path, from_)
-        report.source_format = fmt.name
-        if fmt.reader is None:
-            fix = f"check it with: maskconv validate {path}" if fmt.check else "name the data set that it was made of"
-            text = f"this is {fmt.title}, which can be written but not read"
-            if fmt.check:  # which takes a file by its name, whatever is in it
-                text = f"this can be checked as {fmt.title}, but holds no annotations"
-            raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
-        reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
-        reader.access, reader.sources = access, (path, *map(Path, paths[1:]))
-        with readable(path):
-            reader.open()
-        try:
+        group = (path, *map(Path, paths[1:]))
+        with _opened(group, recognised(path, from_), options, report, access) as reader:
             yield reader
-        finally:
-            reader.close()
+
+
+@contextmanager
+def _opened(
+    paths: tuple[Path, ...], fmt: Format, options: Mapping[str, Any], report: Report, access: Access
+) -> Iterator[Reader[Any, Any]]:
+    path = paths[0]
+    report.source_format = fmt.name
+    if fmt.reader is None:
+        fix = f"check it with: maskconv validate {path}" if fmt.check else "name the data set that it was made of"
+        text = f"this is {fmt.title}, which can be written but not read"
+        if fmt.check:  # which takes a file by its name, whatever is in it
+            text = f"this can be checked as {fmt.title}, but holds no annotations"
+        raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
+    reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
+    reader.access, reader.sources = access, paths
+    with readable(path):
+        reader.open()
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 @contextmanager
@@ -228,10 +238,19 @@ def open_all(
     report: Report,
     access: Access = NO_ACCESS,
 ) -> Iterator[tuple[list[Source], LabelMap]]:
-    """All sources open, with their changes, and the one label map of all after those."""
+    """All sources open, with their changes, and the one label map of all after those.
+
+    Each takes of the options those that its format has; one that no source's has is an OptionError.
+    """
     with ExitStack() as stack:
         groups = [paths] if _gathers(from_) else [[path] for path in paths]
-        readers = [stack.enter_context(reading(group, from_, options, report, access)) for group in groups]
+        places = [(stack.enter_context(spooled(first, report)), *map(Path, rest)) for first, *rest in groups]
+        formats = [recognised(place[0], from_) for place in places]
+        shares = shared(options, [(fmt.name, fmt.reader.Options) for fmt in formats if fmt.reader], "read")
+        readers = [
+            stack.enter_context(_opened(place, fmt, shares.get(fmt.name, {}), report, access))
+            for place, fmt in zip(places, formats, strict=True)
+        ]
         heads = [head_of(reader, report.add) for reader in readers]
         check_known(change.rules, change.only, [name for head in heads for name in head.labels.names])
         changes = [Change(change.rules, change.only, change.name, name) for name in names([g[0] for g in groups])]

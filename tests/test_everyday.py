@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -207,6 +208,32 @@ class TestSources:
             found = {each.name: [(a.label, a.shape) for a in each.annotations] for each in images if each.annotations}
         for name in ("street_0001", "night/rain 01"):
             assert found[f"street/{name}"] == found[f"a/{name}"]
+
+    def test_options_go_to_the_sources_whose_format_has_them(self, tmp_path: Path) -> None:
+        """The masks of one source are in another folder; the other one's format knows no such folder."""
+        maskconv.convert(STREET, tmp_path / "a.ndjson", write={"masks": "files"})
+        (tmp_path / "a_masks").rename(tmp_path / "masks")
+        given, target = [STREET, tmp_path / "a.ndjson"], tmp_path / "all.mcv"
+        both = {"mask_dir": str(tmp_path / "masks"), "mixed": "split"}
+        with pytest.raises(maskconv.ConversionError):
+            maskconv.convert(given, target, name="{source}/{name}", read={"mixed": "split"})
+        report = maskconv.convert(given, target, name="{source}/{name}", read=both)
+        assert report.images == 13 and not report.failed
+        says = "none of cvat-mask, labelbox-ndjson has an option --from-mask-dirr to read with .did you mean 'mask_dir'.*; "
+        says += "cvat-mask has --from-objects, .*; labelbox-ndjson has --from-schema-ids, .*--from-mask-dir"
+        with pytest.raises(OptionError, match=says):
+            maskconv.convert(given, target, read=both | {"mask_dirr": "x"}, overwrite=True)
+        with pytest.raises(OptionError, match="cvat-mask has no option --from-mask-dir to read with"):
+            maskconv.convert([STREET], target, read=both, overwrite=True)
+        with pytest.raises(OptionError, match="cvat-mask: --from-mixed does not take 'x'"):
+            maskconv.convert(given, target, read={"mixed": "x"}, overwrite=True)
+
+    def test_the_documents_names_of_sources(self) -> None:
+        text = (Path(__file__).parents[1] / "docs" / "everyday.md").read_text(encoding="utf-8")
+        found = re.findall(r"of\s`(\S+)` and `(\S+)` it is `(\S+)` and `(\S+)`", text)
+        assert len(found) == 2
+        for one, other, *told in found:
+            assert names([one, other]) == told
 
     def test_class_order_never_depends_on_the_listing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for number, order in enumerate((["x", "y"], ["y", "z"])):
