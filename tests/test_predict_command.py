@@ -48,7 +48,10 @@ def run(capfd: pytest.CaptureFixture[str]) -> Any:
 
 def command(name: str) -> tuple[click.Command, click.Context]:
     found = cli.cli.commands[name]
-    return found, click.Context(found, click.Context(cli.cli, info_name="maskconv"), name)
+    root = click.Context(
+        cli.cli, info_name="maskconv", **cli.cli.context_settings
+    )  # help options are kept as first asked for
+    return found, click.Context(found, root, name)
 
 
 @pytest.mark.parametrize("face", registry.COMMANDS, ids=lambda face: face.name)
