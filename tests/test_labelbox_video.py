@@ -359,7 +359,7 @@ def test_frames_are_fetched(tmp_path: Path) -> None:
 W, H = 12, 6
 
 
-def frame(number: int, *shapes: Any, sequence: str = "clip.mp4", **facts: Any) -> AnnotatedImage:
+def frame(number: int, *shapes: Any, sequence: str | None = "clip.mp4", **facts: Any) -> AnnotatedImage:
     """A frame named as they are here; shapes are (track, label, mask or box)."""
     told = [Annotation(label=label, shape=shape, track=track) for track, label, shape in shapes]
     name = f"{sequence}/frame_{number:06d}"
@@ -438,6 +438,95 @@ def test_an_export_of_a_video_goes_back(tmp_path: Path) -> None:
         masks = [[a.shape for a in i.annotations if isinstance(a.shape, Mask)] for i in images]
     again, _ = read(target)
     assert [[a.shape for a in i.annotations[1:]] for i in again] == masks
+
+
+def test_a_video_that_went_to_cvat_comes_back(tmp_path: Path) -> None:
+    """CVAT knows no sequences and no tracks: the names tell the frames, each instance is one of its frame."""
+    both, red = canvas(RED, GREEN), canvas(RED)
+    given = record([inline(1, both), inline(2, red), inline(12, both)], [instance(), instance(GREEN, "dog")])
+    axial = record([inline(3, red)], [instance(name="organ")], "ct.dcm", groupKey="axial")
+    before, _ = read(write(tmp_path, given, axial))
+    maskconv.convert(tmp_path / "in.ndjson", tmp_path / "cvat.zip")
+    report = maskconv.convert(tmp_path / "cvat.zip", tmp_path / "out.ndjson", write={"frames": "records"})
+    records = [json.loads(line) for line in (tmp_path / "out.ndjson").read_bytes().splitlines()]
+    assert [(r["dataRow"], r.get("groupKey"), [f["index"] for f in r["masks"]["frames"]]) for r in records] == [
+        ({"globalKey": "clip.mp4"}, None, [1, 2, 12]),
+        ({"globalKey": "ct.dcm"}, "axial", [3]),
+    ]
+    after, findings = read(tmp_path / "out.ndjson")
+    assert findings == []
+    assert [(i.name, i.sequence, i.frame, {(a.label, a.shape) for a in i.annotations}) for i in after] == [
+        (i.name, i.sequence, i.frame, {(a.label, a.shape) for a in i.annotations}) for i in before
+    ]
+    told = {f.code: f for f in report.findings}
+    assert "labelbox-key-extension" not in told
+    assert report.tallies["labelbox-track-missing", Weight.WARNING].amount == 6
+    assert told["labelbox-imbytes"].fix == "use --to-masks files where that matters"
+
+
+def test_pictures_are_not_taken_for_the_videos(tmp_path: Path) -> None:
+    """A frame's picture has an extension that the video's key has not."""
+    (tmp_path / "pictures" / "clip.mp4").mkdir(parents=True)
+    (tmp_path / "pictures" / "clip.mp4" / "frame_000001.jpg").write_bytes(png_of(canvas()))
+    maskconv.convert(write(tmp_path, record([inline(1, canvas(RED))], [instance()])), tmp_path / "a.mcv")
+    maskconv.convert(tmp_path / "a.mcv", tmp_path / "cvat.zip", write={"images": tmp_path / "pictures"})
+    maskconv.convert(tmp_path / "cvat.zip", tmp_path / "out.ndjson", write={"frames": "records"})
+    assert json.loads((tmp_path / "out.ndjson").read_bytes())["dataRow"] == {"globalKey": "clip.mp4"}
+
+
+@pytest.mark.parametrize(
+    "name", ["frame_000001", "clip.mp4/frame_1", "clip.mp4/frame_0000001", "clip.mp4/frame_000001x"]
+)
+def test_names_that_are_no_frames(tmp_path: Path, name: str) -> None:
+    records, findings = written(tmp_path, frame(1, (1, "car", block(0)), name=name, sequence=None, frame=None))
+    assert ["masks" in r for r in records] == [False]
+    (told,) = [f for f in findings if f.code == "labelbox-no-sequence"]
+    assert (told.weight, told.amount, told.unit) == (Weight.WARNING, 1, "images")
+    assert "--name 'clip.mp4/{name}'" in told.fix
+    assert "labelbox-imbytes" not in {f.code for f in findings}
+
+
+def test_items_become_frames_by_their_new_names(tmp_path: Path) -> None:
+    with open_writer(tmp_path / "cvat.zip", LabelMap(labels=[Label(name="car")])) as writer:
+        for n in (1, 2):
+            writer.write(frame(n, (1, "car", block(n)), name=f"frame_{n:06d}"))
+    maskconv.convert(
+        tmp_path / "cvat.zip", tmp_path / "out.ndjson", write={"frames": "records"}, name="clip.mp4/{name}"
+    )
+    only = json.loads((tmp_path / "out.ndjson").read_bytes())
+    assert [f["index"] for f in only["masks"]["frames"]] == [1, 2]
+
+
+def test_a_frame_of_number_0(tmp_path: Path) -> None:
+    records, findings = written(tmp_path, frame(0, (1, "car", block(0))), frame(1, (1, "car", block(0))))
+    assert [[f["index"] for f in r["masks"]["frames"]] for r in records] == [[1]]
+    (wrong,) = [f for f in findings if f.weight is Weight.ERROR]
+    assert (wrong.code, wrong.where.image) == ("labelbox-frame", "clip.mp4/frame_000000")
+
+
+def test_instances_without_tracks_never_share_a_colour(tmp_path: Path) -> None:
+    """Six thousand hashes of 24 bits would: nor do they have one of an instance with a track."""
+    images = [
+        frame(n, (None, "car", block(0)), (None, "dog", block(3)), (n % 7, "car", block(6))) for n in range(1, 3001)
+    ]
+    (only,), findings = written(tmp_path, *images)
+    colors = {tuple(i["colorRGB"]) for i in only["masks"]["instances"]}
+    assert len(colors) == len(only["masks"]["instances"]) == 6007
+    assert not [f for f in findings if f.weight is Weight.ERROR]
+
+
+@pytest.mark.parametrize(
+    ("masks", "fixes"),
+    [
+        ("auto", ["use --to-masks files where that matters"]),
+        ("png", ["use --to-masks files where that matters"]),
+        ("composite", ["use --to-masks png or files where that matters"]),
+        ("files", []),
+    ],
+)
+def test_frames_that_travel_as_imbytes_are_told(tmp_path: Path, masks: str, fixes: list[str]) -> None:
+    _, findings = written(tmp_path, *(frame(n, (1, "car", block(0))) for n in (1, 2)), masks=masks)
+    assert [f.fix for f in findings if f.code == "labelbox-imbytes"] == fixes
 
 
 def test_any_number_of_jobs_writes_the_same(tmp_path: Path) -> None:

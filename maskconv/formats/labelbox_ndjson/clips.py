@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 
 import orjson
 
@@ -14,6 +15,7 @@ from maskconv.formats.labelbox_ndjson.items import Item, held_items, wire
 from maskconv.formats.labelbox_ndjson.parts import Parts
 from maskconv.formats.labelbox_ndjson.plan import Plan
 from maskconv.formats.labelbox_ndjson.uuids import as_uuid
+from maskconv.formats.labelbox_ndjson.video import AXES
 from maskconv.geometry import shape_mask
 from maskconv.labelbox import pixels
 from maskconv.labelbox.pixels import Color
@@ -24,31 +26,47 @@ from maskconv.runs import Runs
 __all__ = ["KEPT", "Clips", "encode", "is_frame"]
 
 KEPT = frozenset({Feature.FRAMES, Feature.TRACKS})
-_AXES = frozenset({"axial", "sagittal", "coronal"})
+_NAME = re.compile(r"(.+)/frame_([0-9]{6,9})", re.DOTALL)
 
 
 def is_frame(image: AnnotatedImage) -> bool:
-    """Whether an image is a frame, and named so that reading it again gives the same name."""
-    return (
-        image.sequence is not None
-        and image.frame is not None
-        and image.name == f"{image.sequence}/frame_{image.frame:06d}"
-    )
+    """Whether an image is a frame, and named so that reading it again gives the same name.
+
+    Where the source's format knows no sequences, the name says it.
+    """
+    return _place(image) is not None
+
+
+def _place(image: AnnotatedImage) -> tuple[str, int] | None:
+    """The sequence and the number of a frame."""
+    found = _NAME.fullmatch(image.name)
+    if found is None or found[2] != f"{int(found[2]):06d}":
+        return None
+    named = found[1], int(found[2])
+    return named if (image.sequence, image.frame) in (named, (None, None)) else None
 
 
 def encode(image: AnnotatedImage, plan: Plan, note: Note) -> Piece | None:
     """A frame's composite, in which each track has a colour of its own; what a record of frames cannot hold is noted."""
+    sequence, number = _place(image) or ("", 0)
+    if not number:
+        fix = "number the frames of a sequence from 1, or write them as pictures: --to-frames pictures"
+        raise DataError("the frame has the number 0; Labelbox counts from 1", code="labelbox-frame", fix=fix)
     items = held_items(image, plan, note)
     if not items:
         return None
     if image.width is None or image.height is None:
         fix = "tell the reader where the pictures are, if it has an option for that (--from-images DIR)"
         raise DataError("the frame's size is not known", code="image-size-unknown", fix=fix)
-    name, group = _split(image.sequence or "")
-    row, guessed = plan.row(image.replace(name=name), note)
+    name, group = _split(sequence)
+    picture = image.picture if image.sequence is not None else None  # which is of the frame, not of the video
+    row, guessed = plan.row(image.replace(name=name, picture=picture), note)
     _losses(items, note)
-    tracks = [_track(image, item) for item in items]
-    colors = [_color(track, plan.space) for track in tracks]
+    tracks = [_track(number, item) for item in items]
+    colors = [
+        _color(track, plan.space) if item.annotation.track is not None else _own_color(number, item, plan.space)
+        for track, item in zip(tracks, items, strict=True)
+    ]
     data, shown = _composite((image.width, image.height), items, colors, note)
     blobs: tuple[tuple[str, bytes], ...] = ()
     if plan.mode == "files":
@@ -60,27 +78,36 @@ def encode(image: AnnotatedImage, plan: Plan, note: Note) -> Piece | None:
     if len(told) < len(shown):
         said = "instances of one track on one frame: they become one"
         note(Finding("labelbox-track-twice", Weight.DATA, said, amount=len(shown) - len(told), unit="instances"))
-    facts = {"clip": [*row, group], "instances": list(told.values()), "guessed": guessed, "frame": image.name}
-    rows = orjson.dumps({"index": image.frame, form: text})
+    facts = {"clip": [*row, group], "instances": list(told.values()), "frame": image.name}
+    facts |= {"guessed": guessed and "." not in name.rpartition("/")[2], "inline": plan.mode == "png"}
+    rows = orjson.dumps({"index": number, form: text})
     return Piece(rows, blobs, facts, len(told), image.name.casefold())
 
 
 def _split(sequence: str) -> tuple[str, str]:
     """``ct.dcm/axial`` is an axis of the data row ct.dcm; any other sequence is a data row."""
     name, _, last = sequence.rpartition("/")
-    return (name, last) if name and last in _AXES else (sequence, "")
+    return (name, last) if name and last in AXES else (sequence, "")
 
 
-def _track(image: AnnotatedImage, item: Item) -> str:
+def _track(frame: int, item: Item) -> str:
     """What an instance is known by on all frames; one without a track is only on this one."""
     track = item.annotation.track
-    return repr(track) if track is not None else f"{image.frame} {item.number}"
+    return repr(track) if track is not None else f"{frame} {item.number}"
 
 
 def _color(track: str, space: bytes) -> Color:
     """The same on every frame, without looking at the others; never black."""
     r, g, b = hashlib.sha256(space + track.encode()).digest()[:3]
     return r, g, b | 1
+
+
+def _own_color(frame: int, item: Item, space: bytes) -> Color:
+    """Of an instance without a track: no other has it, up to 256 on a frame; blue is even, that of tracks is odd."""
+    if frame >= 1 << 15 or item.number >= 1 << 8:
+        return _color(_track(frame, item), space)
+    packed = (frame << 8 | item.number) << 1
+    return packed >> 16, packed >> 8 & 255, packed & 255
 
 
 def _losses(items: list[Item], note: Note) -> None:
@@ -94,6 +121,9 @@ def _losses(items: list[Item], note: Note) -> None:
         if count:
             text = f"a record of frames does not hold {LOSSES[feature].text}"
             note(loss(feature, count, message=text, fix="--to-frames pictures"))
+    if single := sum(item.annotation.track is None for item in items):
+        text = "instances have no track that says which of other frames they are: each is one of this frame only"
+        note(Finding("labelbox-track-missing", Weight.WARNING, text, amount=single, unit="instances"))
 
 
 def _composite(size: tuple[int, int], items: list[Item], colors: list[Color], note: Note) -> tuple[bytes, list[int]]:
@@ -124,11 +154,13 @@ class Clips:
         self._open: tuple[str, str, str] | None = None
         self._done: set[tuple[str, str, str]] = set()
         self._instances: dict[tuple[int, ...], list[str]] = {}  # colour to tool and track
+        self._inline = False  # whether there are composites that nobody asked for
 
     def take(self, piece: Piece, note: Note) -> int:
         """One frame. Says whether its data row's key may lack an extension, where it is the first."""
         kind, key, group = piece.facts["clip"]
         clip, first = (kind, key, group), 0
+        self._inline |= piece.facts["inline"]
         if clip == self._open:
             self._parts.add(b"," + piece.rows)
         else:
@@ -168,3 +200,15 @@ class Clips:
         self._done.add(self._open)
         self._open = None
         self._instances = {}
+
+    def tell(self, note: Note) -> None:
+        """What became of the frames; after the last image."""
+        if not self._done and self._parts.images:
+            text = "no image is a frame of a sequence: each is a data row of its own"
+            fix = "frames are known by names such as clip.mp4/frame_000001: --name 'clip.mp4/{name}' makes them"
+            note(
+                Finding("labelbox-no-sequence", Weight.WARNING, text, amount=self._parts.images, unit="images", fix=fix)
+            )
+        if self._inline:
+            text = "the composites of frames travel as imBytes, which Labelbox' SDK cannot read"
+            note(Finding("labelbox-imbytes", Weight.WARNING, text, fix="use --to-masks files where that matters"))

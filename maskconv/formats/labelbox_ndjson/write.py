@@ -130,6 +130,8 @@ class LabelboxWriter(Writer[Plan]):
 
     def finish(self, note: Note) -> None:
         self._clips.close()
+        if self.options.frames == "records":
+            self._clips.tell(note)
         if not self._parts.images:
             text = "no image has an instance, so the file would be empty"
             note(Finding("labelbox-empty", Weight.ERROR, text, fix="there is nothing to import"))
