@@ -539,6 +539,17 @@ def test_pictures_are_included(tmp_path: Path) -> None:
     assert (finding.weight, finding.where.image) == (Weight.WARNING, "c")
 
 
+def test_pictures_of_the_items_split_are_included(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "images" / split).mkdir(parents=True)
+        (tmp_path / "images" / split / "a.png").write_bytes(split.encode())
+    path = tmp_path / "out.zip"
+    write(path, image("a", split="val"), images=tmp_path)
+    assert members(path)["JPEGImages/a.png"] == b"val"
+    found = write(tmp_path / "none.zip", image("a"), images=tmp_path)
+    assert "the item has no split" in only(found, "cvat-picture-missing").message
+
+
 def test_a_folder_of_pictures_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder of pictures"):
         write(tmp_path / "out.zip", images=tmp_path / "none")

@@ -510,6 +510,25 @@ def test_the_sources_own_picture_is_taken(tmp_path: Path) -> None:
     assert (run.pixels("other_car-0.png") == rgb[4:6, 4:6]).all()
 
 
+def test_a_picture_that_a_service_has_is_not_looked_for_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "service:some-key").write_bytes((tmp_path / "pictures/a.png").read_bytes())
+    elsewhere = image(block(4, 4, 2, 2), picture=Picture(path="service:some-key", member="a"))
+    with pytest.raises(maskconv.ConversionError) as caught:
+        Run(tmp_path, elsewhere, write={"images": None})
+    (finding,) = [f for f in caught.value.report.findings if f.weight is Weight.ERROR]
+    assert finding.code == "isolated-picture-missing" and "--images FOLDER" in finding.fix
+
+
+def test_pictures_lie_in_their_splits_folders(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "pictures" / "images" / split).mkdir(parents=True)
+    rgb = {split: put(tmp_path, f"images/{split}/a.png", picture(seed=n)) for n, split in enumerate(("train", "val"))}
+    run = Run(tmp_path, image(block(4, 4, 2, 2), split="val"), write={"crop": "mask"})
+    assert (run.pixels("a_car-0.png") == rgb["val"][4:6, 4:6]).all()
+
+
 def test_a_picture_inside_a_zip_is_taken(tmp_path: Path) -> None:
     rgb = put(tmp_path)
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:

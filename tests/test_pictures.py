@@ -119,6 +119,54 @@ def test_a_folder_finds_pictures_by_item(tmp_path: Path) -> None:
     assert pictures.stem("x/y.v2") == "x/y.v2"
 
 
+def test_a_folder_of_splits_finds_pictures_by_the_items_split(tmp_path: Path) -> None:
+    names = (
+        "images/train/a.jpg",
+        "images/val/a.jpg",
+        "images/val/only.jpg",
+        "valid/images/x/b.png",
+        "top.png",
+        "deep/c.png",
+    )
+    for name in (*names, "images/train/top.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    folder = pictures.PictureFolder(tmp_path)
+
+    def found(name: str, split: str | None = None) -> str | None:
+        picture = folder.find(name, split)
+        return None if picture is None else Path(picture.path).relative_to(tmp_path).as_posix()
+
+    assert [found("a", split) for split in ("train", "val", "Training", "Validation")] == [
+        *("images/train/a.jpg", "images/val/a.jpg", "images/train/a.jpg", "images/val/a.jpg")
+    ]
+    assert found("top", "train") == "images/train/top.png" and found("top") == "top.png"
+    assert found("top", "val") == "top.png"
+    assert found("x/b", "val") == found("x/b") == "valid/images/x/b.png"
+    assert (
+        found("only") == "images/val/only.jpg" and found("only", "train") is None
+    )  # another split's is another picture
+    assert found("a", "test") is None
+    assert found("c") is None and found("c", "train") is None  # no split's folder
+    assert found("a") is None  # which of the two is not known
+    assert "the item has no split, and images/train/a.jpg and images/val/a.jpg in" in folder.lacks("a")
+    assert "there is no picture 'c' in" in folder.lacks("c")
+
+
+def test_a_service_s_reference_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("service:some-key")
+    Path("service:some-key/a").write_bytes(b"secret")
+    Path("service:other-key").write_bytes(b"secret")
+    for picture in (Picture(path="service:some-key", member="a"), Picture(path="service:other-key")):
+        assert not pictures.is_local(picture)
+        for look in (pictures.read, pictures.size_of, pictures.pixels):
+            with pytest.raises(DataError, match="it is no file on this machine"):
+                look(picture)
+    for path in ("a.jpg", "C:\\x\\a.jpg", "c:a.jpg", "12:30.png", "/x/y:z.png", "my set:b/a.png"):
+        assert pictures.is_local(Picture(path=path))
+
+
 # JPEG headers, read without a library.
 
 

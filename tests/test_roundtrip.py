@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import maskconv
 from maskconv import AnnotatedImage, Annotation, Label, LabelMap, Mask
+from maskconv.geometry import shape_mask
 from tests.places import FIXTURES, real_data
 
 MODES = ("files", "png", "composite")
@@ -95,3 +97,53 @@ def test_the_instance_png_passes_through_untouched(tmp_path: Path) -> None:
         member = "SegmentationObject/street_0001.png"
         composite = (tmp_path / "a_masks" / "street_0001.png").read_bytes()
         assert composite == first.read(member) == last.read(member)
+
+
+def test_a_yolo_set_comes_back_from_cvat_with_its_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's commands, with pictures in folders of splits and one name in two of them below different folders."""
+    monkeypatch.chdir(tmp_path)
+    for number, place in enumerate(("train/a", "train/x/c", "val/b", "test/c")):
+        for kind in ("images", "labels"):
+            Path("yolo", kind, place).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40 + number, 32), (number, 9, 9)).save(f"yolo/images/{place}.png")
+        Path(f"yolo/labels/{place}.txt").write_text("0 0.2 0.2 0.7 0.2 0.7 0.8 0.2 0.8\n")
+    Path("yolo/data.yaml").write_text("train: images/train\nval: images/val\ntest: images/test\nnames: [car]\n")
+    maskconv.convert("yolo/data.yaml", "for-cvat.zip", on_loss="fail")
+    report = maskconv.convert("for-cvat.zip", "yolo2", to="yolo-seg", write={"pictures": "yolo/images"}, on_loss="fail")
+    assert report.instances_written == 4
+
+    def pictures(folder: str) -> dict[str, bytes]:
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in Path(folder, "images").rglob("*.png")}
+
+    def masks(path: str) -> dict[tuple[str | None, str], list[Mask]]:
+        with maskconv.open_reader(path) as images:
+            return {
+                (i.split, i.name): [shape_mask(a.shape, i.width or 0, i.height or 0) for a in i.annotations]
+                for i in images
+            }
+
+    assert pictures("yolo2") == pictures("yolo")
+    assert masks("yolo2") == masks("yolo/data.yaml")
+    maskconv.convert("for-cvat.zip", "objects", to="isolated", write={"images": "yolo/images"}, on_loss="fail")
+    assert len(list(Path("objects").rglob("*.png"))) == 4
+
+
+def test_records_of_labelbox_are_isolated_with_a_folder_of_pictures_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("labelbox:global-key").mkdir()
+    source = FIXTURES / "labelbox-ndjson" / "street.ndjson"
+    with maskconv.open_reader(source) as images:
+        found = [image for image in images if image.annotations]
+    for image in found:
+        for folder in ("labelbox:global-key", "pictures"):
+            path = Path(folder, f"{image.name}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (image.width or 1, image.height or 1), (9, 9, 9)).save(path)
+    with pytest.raises(maskconv.ConversionError) as caught:
+        maskconv.convert(source, "none", to="isolated")
+    missing = [f for f in caught.value.report.findings if f.weight is maskconv.Weight.ERROR]
+    assert {f.code for f in missing} == {"isolated-picture-missing"} and "--images FOLDER" in missing[0].fix
+    report = maskconv.convert(source, "objects", to="isolated", write={"images": "pictures"})
+    assert report.instances_written == sum(len(image.annotations) for image in found)

@@ -564,6 +564,31 @@ def test_from_a_folder(tmp_path: Path) -> None:
     assert "images/train/sub/a.png" in files(tmp_path / "out")
 
 
+def test_a_split_s_pictures(tmp_path: Path) -> None:
+    for number, place in enumerate(("train/a.png", "val/a.png", "val/b.png", "holdout/c.png", "test/d.png")):
+        picture(tmp_path / "in/images" / place, (40 + number, 40))
+    images = [image(n, split=s, width=None, height=None) for n, s in (("a", "train"), ("b", None), ("d", "street"))]
+    for folder in ("in", "in/images"):
+        out = tmp_path / f"out-{Path(folder).name}"
+        write(out, *images, images="link", pictures=tmp_path / folder, splits="street=test")
+        assert (out / "images/train/a.png").samefile(tmp_path / "in/images/train/a.png")
+        assert (out / "images/train/b.png").samefile(tmp_path / "in/images/val/b.png")
+        assert (out / "images/test/d.png").samefile(tmp_path / "in/images/test/d.png")
+    both = image("a", split=None, width=None, height=None)
+    with pytest.raises(DataError, match=r"no split, and train/a\.png and val/a\.png in") as caught:
+        write(tmp_path / "none", both, images="link", pictures=tmp_path / "in/images")
+    assert caught.value.code == "yolo-picture-missing"
+    with pytest.raises(DataError, match="there is no picture 'b' in"):
+        write(tmp_path / "none", image("b", split="train"), images="link", pictures=tmp_path / "in")
+
+
+def test_a_reference_to_a_service_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("service:some-key").write_bytes(picture(tmp_path / "x.png").read_bytes())
+    with pytest.raises(DataError, match="its picture is not known; --to-pictures FOLDER"):
+        write(tmp_path / "out", image("a", picture=Picture(path="service:some-key", member="a")), images="link")
+
+
 def test_the_size_comes_from_the_picture(tmp_path: Path) -> None:
     picture(tmp_path / "in/a.png")
     polygon = Polygon(exterior=[(2, 3), (9, 3), (20, 15)], rule=PixelRule.CENTRE_NEAR)
@@ -582,7 +607,7 @@ def test_a_missing_picture(tmp_path: Path) -> None:
         write(tmp_path / "out", image("a"), images="link")
     assert caught.value.code == "yolo-picture-missing"
     (tmp_path / "in").mkdir()
-    with pytest.raises(DataError, match="its picture is not in"):
+    with pytest.raises(DataError, match="there is no picture 'a' in"):
         write(tmp_path / "out", image("a"), images="link", pictures=tmp_path / "in")
     with pytest.raises(SourceError, match="there is no such folder of pictures"):
         write(tmp_path / "out", image("a"), pictures=tmp_path / "no")

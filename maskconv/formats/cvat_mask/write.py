@@ -18,8 +18,9 @@ from maskconv.formats.cvat_mask.layout import DEFAULT_SUBSET
 from maskconv.formats.cvat_mask.paint import MOST_INSTANCES, Seen, numbered, paint
 from maskconv.formats.cvat_mask.read import parsed
 from maskconv.formats.cvat_mask.upload import foresee
-from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Color, Feature, Label, LabelMap
+from maskconv.model import AnnotatedImage, Color, Feature, Label, LabelMap
 from maskconv.options import Options
+from maskconv.pictures import PictureFolder
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.runs import RunMap
 from maskconv.stage import Stage
@@ -44,12 +45,14 @@ class WriteOptions(Options):
 
 @dataclass(frozen=True)
 class Plan:
-    """The label map as it is written, each label's position in it, and the one that fills the rest of a class mask."""
+    """The label map as it is written, each label's position in it, the one that fills the rest of a class mask, and the
+    folder of pictures, where one was named."""
 
     labels: LabelMap
     index: dict[str, int]
     colors: NDArray[np.uint32]
     background: int
+    pictures: PictureFolder | None = None
 
 
 class CvatMaskWriter(Writer[Plan]):
@@ -66,8 +69,9 @@ class CvatMaskWriter(Writer[Plan]):
 
     def plan(self, labels: LabelMap, target: Target, note: Note) -> Plan:
         del target
-        if self.options.images is not None and not self.options.images.is_dir():
-            where = Where(path=str(self.options.images))
+        folder = self.options.images
+        if folder is not None and not folder.is_dir():
+            where = Where(path=str(folder))
             raise SourceError("there is no such folder of pictures", where=where, fix="check --to-images")
         more = labels.labels if self.options.allow_new_labels else ()
         written = _locked(self.options.labelmap, more, note) if self.options.labelmap else _colored(labels, note)
@@ -76,13 +80,15 @@ class CvatMaskWriter(Writer[Plan]):
         if self.options.png == "palette" and len(colors) > 256:
             text = f"{len(colors)} labels do not fit into the 256 colours of a palette PNG"
             raise DataError(text, code="cvat-palette-full", fix="write --to-png rgb")
-        return Plan(written, {name: i for i, name in enumerate(written.names)}, colors, _background(written))
+        index = {name: i for i, name in enumerate(written.names)}
+        pictures = PictureFolder(folder) if folder is not None else None
+        return Plan(written, index, colors, _background(written), pictures)
 
     def encode(self, image: AnnotatedImage, plan: Plan, note: Note) -> Piece | None:
         split = self.options.subset or image.split or DEFAULT_SUBSET
         facts, key = [split, image.name], image.name.casefold()
         _check_name(image.name)
-        blobs = tuple(self._picture(image, note))
+        blobs = tuple(self._picture(image, plan, note))
         seen = paint(image, plan.index, note) if image.annotations else None
         if seen is None:  # CVAT writes no masks without instances, and older versions fail on empty ones
             _note_size(image, note)
@@ -107,17 +113,14 @@ class CvatMaskWriter(Writer[Plan]):
         palette = png.unpack(colors)
         return png.encode_palette(RunMap(order.width, order.height, order.starts, values.astype(np.uint16)), palette)
 
-    def _picture(self, image: AnnotatedImage, note: Note) -> Iterator[tuple[str, bytes]]:
+    def _picture(self, image: AnnotatedImage, plan: Plan, note: Note) -> Iterator[tuple[str, bytes]]:
         """The image's own picture, from the folder given."""
-        if self.options.images is None:
+        if plan.pictures is None:
             return
-        for suffix in sorted(PICTURE_SUFFIXES):
-            for ending in (suffix, suffix.upper()):
-                path = self.options.images / (image.name + ending)
-                if path.is_file():
-                    yield f"JPEGImages/{image.name}{ending}", read_picture(path)
-                    return
-        text = f"there is no picture of this name in {self.options.images}; none is included"
+        if (found := plan.pictures.find(image.name, image.split)) is not None:
+            yield f"JPEGImages/{image.name}{found.extension}", read_picture(Path(found.path))
+            return
+        text = f"{plan.pictures.lacks(image.name, image.split)}; none is included"
         note(Finding("cvat-picture-missing", Weight.WARNING, text, unit="images", fix="check --to-images"))
 
     def foresee(self, image: AnnotatedImage, plan: Plan, note: Note) -> None:

@@ -151,11 +151,13 @@ class IsolatedWriter(Writer[Plan]):
 
 def _picture(image: AnnotatedImage, plan: Plan) -> Picture:
     """Where the image's picture is: in the folder given, else where the source says. Raises DataError."""
+    own = image.picture
     if plan.pictures is not None:
-        found, text = plan.pictures.find(image.name), f"there is no picture {image.name!r} in {plan.pictures.folder}"
+        found, text = plan.pictures.find(image.name, image.split), plan.pictures.lacks(image.name, image.split)
         fix = "check --images; a picture is named as its item, with an extension"
     else:
-        found, text = image.picture, "the source does not have this item's picture"
+        found = own if own is not None and pictures.is_local(own) else None
+        text = "the source does not have this item's picture"
         fix = "name the folder that has it: --images FOLDER (--to-images in maskconv convert)"
     if found is None:
         raise DataError(text, code="isolated-picture-missing", fix=fix)

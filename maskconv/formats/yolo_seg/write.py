@@ -14,7 +14,7 @@ from maskconv.formats.yolo_seg.write_names import class_names
 from maskconv.formats.yolo_seg.write_options import WriteOptions
 from maskconv.formats.yolo_seg.write_rows import Written, centre_ring, written
 from maskconv.model import AnnotatedImage, Annotation, Feature, LabelMap, Picture
-from maskconv.pictures import PictureFolder, size_of
+from maskconv.pictures import PictureFolder, is_local, size_of
 from maskconv.plugin import Copy, Layout, Piece, Target, Writer
 from maskconv.stage import Stage
 from maskconv.store import unsafe
@@ -81,17 +81,22 @@ class YoloSegWriter(Writer[Plan]):
 
     def _picture(self, image: AnnotatedImage, plan: Plan) -> Picture | None:
         """The image's picture: from the folder named, or the source's own. Raises DataError where it is wanted and missing."""
-        found = plan.pictures.find(image.name) if plan.pictures is not None else None
+        found = self._named(image, plan.pictures) if plan.pictures is not None else None
         own = image.picture
-        if found is None and own is not None and own.path and Path(own.path).is_file():
+        if found is None and own is not None and is_local(own) and Path(own.path).is_file():
             found = own
         if found is None and self.options.images != "none":
-            text = (
-                "its picture is not known" if plan.pictures is None else f"its picture is not in {plan.pictures.folder}"
-            )
+            text = "its picture is not known"
+            if plan.pictures is not None:
+                text = plan.pictures.lacks(image.name, image.split)
             fix = "--to-pictures FOLDER, or --to-images none for labels only"
             raise DataError(text, code="yolo-picture-missing", fix=fix)
         return found
+
+    def _named(self, image: AnnotatedImage, folder: PictureFolder) -> Picture | None:
+        """The picture of that name, of the image's split or what ``--to-splits`` makes of it."""
+        mapped = (self.options.splits or {}).get(image.split or "")
+        return folder.find(image.name, image.split) or (folder.find(image.name, mapped) if mapped else None)
 
     def begin(self, stage: Stage, plan: Plan) -> None:
         self._stage, self._plan = stage, plan
