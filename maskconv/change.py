@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Formatter
@@ -104,28 +104,45 @@ def label_rules(given: Rules | str | os.PathLike[str] | None) -> dict[str, str]:
         return dict(given)
     path = Path(given)
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader("\n" if line.startswith("#") else line for line in file)
+            rows = [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"cannot be read ({reason})", where=Where(path=str(path)), fix="check --labels") from error
     return _rules(rows, path)
 
 
-def _rules(rows: Sequence[Sequence[str]], path: Path) -> dict[str, str]:
+def _rules(rows: Iterable[tuple[int, Sequence[str]]], path: Path) -> dict[str, str]:
+    """Old names keep the spaces at their ends, which a label may have."""
     rules: dict[str, str] = {}
-    for number, row in enumerate(rows, 1):
-        if not row or row[0].startswith("#"):
+    for number, row in rows:
+        if not row:
             continue
         where = Where(path=str(path), line=number)
         if len(row) != 2 or not row[0].strip():
             fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
             text = f"this line has {fields} where a rule has two: old name, new name"
             raise SourceError(text, where=where, code="labels-rule", fix="write car,vehicle to rename, car, to drop")
-        old, new = (cell.strip() for cell in row)
+        old, new = row[0], row[1].strip()
         if rules.setdefault(old, new) != new:
             text = f"the label {old!r} has two rules: {rules[old]!r} and {new!r}"
             raise SourceError(text, where=where, code="labels-rule", fix="keep one of them")
     return rules
+
+
+def fitting(rules: Rules, labels: Collection[str]) -> dict[str, str]:
+    """The rules by the names that labels have: those that no label has with the spaces at its ends go without.
+
+    Raises OptionError where two rules are for one label.
+    """
+    found: dict[str, str] = {}
+    for old, new in rules.items():
+        name = old if old in labels else old.strip()
+        if found.setdefault(name, new) != new:
+            text = f"--labels: the label {name!r} has two rules: {found[name]!r} and {new!r}; keep one of them"
+            raise OptionError(text, code="labels-rule")
+    return found
 
 
 def check_known(rules: Rules, only: Iterable[str] | None, labels: Iterable[str]) -> None:

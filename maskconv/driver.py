@@ -31,6 +31,7 @@ from maskconv.sources import (
     expand,
     head_of,
     images_of,
+    labels_of,
     open_all,
     reading,
     spooled,
@@ -101,9 +102,20 @@ def convert(
         asked: dict[str, Any] = {"target": target, "from": from_, "to": to, "read": read or {}, "write": write or {}}
         asked |= {"labels": labels, "only": kept, "name": name, "on_error": on_error}
         mark = fingerprint(paths, asked) if resume and not dry_run else ""
-        with open_sink(
-            target, to, write or {}, known, result, overwrite=overwrite, sources=places, fingerprint=mark, dry=dry_run
-        ) as sink:
+        with (
+            labels_of(sources, result),
+            open_sink(
+                target,
+                to,
+                write or {},
+                known,
+                result,
+                overwrite=overwrite,
+                sources=places,
+                fingerprint=mark,
+                dry=dry_run,
+            ) as sink,
+        ):
             _run(sources, sink, jobs, workers, stop_at_error=on_error == "fail", progress=progress)
             for each in sources:
                 each.reader.close()

@@ -102,7 +102,13 @@ class FormatError(SourceError):
 
 
 class DataError(SourceError):
+    """``labels`` are the names of the labels that are wrong, where it is about labels."""
+
     default_code = "data-invalid"
+
+    def __init__(self, message: str, *, labels: tuple[str, ...] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.labels = labels
 
 
 class PngError(DataError):

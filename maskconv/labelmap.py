@@ -50,24 +50,54 @@ def check(data: bytes, path: str = "") -> list[Finding]:
 def write(labels: LabelMap) -> str:
     """The text of labelmap.txt as CVAT writes it, ends of line LF. It adds no background.
 
-    Raises DataError where a name, part or action cannot be held.
+    Raises DataError with all names, parts and actions that cannot be held.
     """
+    _refuse(labels)
     lines = [HEADER]
     for label in labels.labels:
-        _holds("label", label.name, ":\r\n", label.name.startswith("#"))
-        for word in label.parts + label.actions:
-            _holds("part or action", word, ":\r\n,", "#" in word)
         color = rgb(label.color) if label.color else ""
         lines.append(f"{label.name}:{color}:{','.join(label.parts)}:{','.join(label.actions)}")
     return "\n".join(lines) + "\n"
 
 
-def _holds(what: str, word: str, forbidden: str, bad: bool) -> None:
-    surrogate = any("\ud800" <= c <= "\udfff" for c in word)
-    if bad or surrogate or not word or word != word.strip() or any(c in word for c in forbidden):
-        message = f"labelmap.txt cannot hold the {what} {show(word)}"
-        fix = "rename it: no ':', line break, '#' at the start, or space at an end"
-        raise DataError(message, fix=fix, code="labelmap-unwritable")
+MOST_TOLD = 20
+
+
+def _refuse(labels: LabelMap) -> None:
+    names = {label.name: why for label in labels.labels if (why := _fault(label.name))}
+    words = {
+        word: why
+        for label in labels.labels
+        for word in label.parts + label.actions
+        if (why := _fault(word) or next((f"has {show(c)}" for c in ",#" if c in word), ""))
+    }
+    kinds = ((names, "label", "labels"), (words, "part or action", "parts or actions"))
+    if told := " and ".join(_told(found, *nouns) for found, *nouns in kinds if found):
+        them = "it" if len(names) + len(words) == 1 else "them"
+        fix = f"rename {them}, labels of a data set with --labels FILE: a line old,new for each"
+        text = f"labelmap.txt cannot hold {told}"
+        raise DataError(text, fix=fix, code="labelmap-unwritable", labels=tuple(names))
+
+
+def _told(found: dict[str, str], one: str, several: str) -> str:
+    shown = [f"{show(word)} ({why})" for word, why in list(found.items())[:MOST_TOLD]]
+    more = f", and {len(found) - MOST_TOLD:,} more" if len(found) > MOST_TOLD else ""
+    return f"the {one if len(found) == 1 else several} {', '.join(shown)}{more}"
+
+
+def _fault(word: str) -> str:
+    """Why a field of a line cannot be this text."""
+    if not word:
+        return "is empty"
+    if any("\ud800" <= c <= "\udfff" for c in word):
+        return "is no UTF-8"
+    if ":" in word:
+        return "has a ':'"
+    if "\r" in word or "\n" in word:
+        return "has a line break"
+    if word.startswith("#"):
+        return "begins with '#'"
+    return "has a space at an end" if word != word.strip() else ""
 
 
 _VOC = (

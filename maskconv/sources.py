@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskconv import registry
-from maskconv.change import Change, check_known, unify
+from maskconv.change import Change, check_known, fitting, unify
 from maskconv.errors import DataError, FormatError, MaskconvError, SourceError, UsageError
 from maskconv.finding import Note, Report, Where, as_finding
 from maskconv.model import AnnotatedImage, LabelMap
@@ -27,6 +27,7 @@ __all__ = [
     "expand",
     "head_of",
     "images_of",
+    "labels_of",
     "open_all",
     "readable",
     "reading",
@@ -230,6 +231,23 @@ def _without_tail(name: str, all_: Sequence[str]) -> str:
 
 
 @contextmanager
+def labels_of(sources: Sequence[Source], report: Report) -> Iterator[None]:
+    """An error about labels is told with the sources that have them."""
+    try:
+        yield
+    except DataError as error:
+        having = [
+            report.aliases.get(str(each.reader.source), str(each.reader.source))
+            for each in sources
+            if not set(error.labels).isdisjoint(each.change.labels(each.head.labels).names)
+        ]
+        if having and error.where is None:
+            error.where = Where(path=having[0])
+            error.message += f" (labels of {', '.join(having)})" if len(having) > 1 else ""
+        raise
+
+
+@contextmanager
 def open_all(
     paths: Sequence[PathLike],
     from_: str | None,
@@ -252,7 +270,9 @@ def open_all(
             for place, fmt in zip(places, formats, strict=True)
         ]
         heads = [head_of(reader, report.add) for reader in readers]
-        check_known(change.rules, change.only, [name for head in heads for name in head.labels.names])
-        changes = [Change(change.rules, change.only, change.name, name) for name in names([g[0] for g in groups])]
+        known = [name for head in heads for name in head.labels.names]
+        rules = fitting(change.rules, set(known))
+        check_known(rules, change.only, known)
+        changes = [Change(rules, change.only, change.name, name) for name in names([g[0] for g in groups])]
         labels = unify(each.labels(head.labels) for each, head in zip(changes, heads, strict=True))
         yield [Source(*facts) for facts in zip(readers, heads, changes, strict=True)], labels

@@ -12,7 +12,7 @@ import pytest
 
 import maskconv
 from maskconv import AnnotatedImage, Annotation, DataError, Label, LabelMap, Mask, OptionError, SourceError, UsageError
-from maskconv.change import Change, check_template, label_rules, unify
+from maskconv.change import Change, check_template, fitting, label_rules, unify
 from maskconv.sources import expand, names
 from tests.places import FIXTURES, real_data
 
@@ -72,6 +72,7 @@ class TestLabels:
             ("car\n", r"map.csv:1: this line has 1 field where a rule has two: old name, new name; write car,vehicle"),
             ("a,b\n\nc,d,e\n", "map.csv:3: this line has 3 fields"),
             (",b\n", "map.csv:1: this line has 2 fields"),
+            ('"a\nb",c\n# no rule\nd\n', "map.csv:4: this line has 1 field"),
             ("a,b\na,c\n", "map.csv:2: the label 'a' has two rules: 'b' and 'c'; keep one of them"),
         ],
     )
@@ -86,7 +87,37 @@ class TestLabels:
         )
         assert label_rules(tmp_path / "map.csv") == {"car": "vehicle", "a, b": "c", "sky": ""}
         assert label_rules({"a": "b"}) == {"a": "b"}
+        (tmp_path / "map.csv").write_text('# no rule\r\n"#c",c\r\n" a",a\r\n"x\ny",x y\r\nb , b c \r\n', newline="")
+        assert label_rules(tmp_path / "map.csv") == {"#c": "c", " a": "a", "x\ny": "x y", "b ": "b c"}
         assert label_rules(None) == {}
+
+    def test_spaces_at_the_ends_of_old_names_count_where_a_label_has_them(self) -> None:
+        assert fitting({" a": "b", " c": "d", "e": "f"}, {"a", " a", "c", "e"}) == {" a": "b", "c": "d", "e": "f"}
+        assert fitting({" a": "b", "a": "b"}, {"a"}) == {"a": "b"}
+        with pytest.raises(OptionError, match="--labels: the label 'a' has two rules: 'b' and 'c'; keep one of them"):
+            fitting({" a": "b", "a": "c"}, {"a"})
+
+    def test_labels_that_a_target_cannot_hold_are_told_with_their_source_and_can_be_renamed(
+        self, tmp_path: Path
+    ) -> None:
+        bad = {"one": ["a:b", "good", "#c"], "two": ["x\ny", " a"], "three": ["good"]}
+        for name, labels in bad.items():
+            with maskconv.open_writer(tmp_path / f"{name}.mcv", labelmap(*labels)) as writer:
+                writer.write(image(name, *labels))
+        paths = [tmp_path / f"{name}.mcv" for name in bad]
+        with pytest.raises(DataError) as caught:
+            maskconv.convert(paths, tmp_path / "out.zip")
+        for name in ("a:b", "#c", "x\\ny", " a"):
+            assert f"'{name}' (" in caught.value.message
+        assert caught.value.message.endswith(f" (labels of {paths[0]}, {paths[1]})")
+        with pytest.raises(DataError) as caught:
+            maskconv.convert(paths[0], tmp_path / "out.zip")
+        assert caught.value.where is not None and caught.value.where.path == str(paths[0])
+        assert "--labels FILE" in caught.value.fix and "labels of" not in caught.value.message
+        (tmp_path / "map.csv").write_text('a:b,a_b\n"#c",c\n"x\ny",x y\n" a",a\n')
+        maskconv.convert(paths, tmp_path / "out.zip", labels=tmp_path / "map.csv")
+        with maskconv.open_reader(tmp_path / "out.zip") as images:
+            assert set(images.labels.names) == {"background", "a_b", "good", "c", "x y", "a"}
 
     def test_a_map_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"map.csv: cannot be read \(No such file or directory\); check --labels"):

@@ -362,6 +362,23 @@ def test_write_refuses_what_cannot_be_held(name: str) -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def test_write_tells_all_that_cannot_be_held() -> None:
+    names = ["a:b", " a", "good", "#c", "x\ny"]
+    labels = [Label.unchecked(name=n, color=None, id=None, parts=("p,q",), actions=()) for n in names]
+    with pytest.raises(DataError) as caught:
+        labelmap.write(LabelMap.unchecked(labels=tuple(labels)))
+    assert caught.value.labels == ("a:b", " a", "#c", "x\ny")
+    assert caught.value.message == (
+        "labelmap.txt cannot hold the labels 'a:b' (has a ':'), ' a' (has a space at an end), '#c' (begins with '#'), "
+        "'x\\ny' (has a line break) and the part or action 'p,q' (has ',')"
+    )
+    assert caught.value.fix == "rename them, labels of a data set with --labels FILE: a line old,new for each"
+    many = tuple(Label(name=f"{n}:") for n in range(1000))
+    with pytest.raises(DataError, match=r"'19:' \(has a ':'\), and 980 more; rename them") as caught:
+        labelmap.write(LabelMap(labels=many))
+    assert len(caught.value.labels) == 1000
+
+
 @pytest.mark.parametrize("word", ["a,b", "a:b", "", " a", "a\n", "a #b"])
 def test_write_refuses_parts_that_cannot_be_held(word: str) -> None:
     with pytest.raises(DataError, match="part or action"):
