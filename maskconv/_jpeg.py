@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["damage", "shown_size"]
+__all__ = ["damage", "header", "shown_size"]
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # SOF0 to SOF15; the others are tables
 _ORIENTATION = 0x0112
@@ -19,9 +19,17 @@ _GAP = bytes(64)  # 512 bits of one code, again and again
 
 def shown_size(data: bytes) -> tuple[int, int] | None:
     """``(width, height)`` as a viewer shows it; None where these bytes do not tell it, or not plainly."""
+    if (found := header(data)) is None:
+        return None
+    width, height, orientation = found
+    return (height, width) if orientation in _TURNED else (width, height)
+
+
+def header(data: bytes) -> tuple[int, int, int] | None:
+    """``(width, height, EXIF orientation)``, the size as it is in the file; None where these bytes do not tell it."""
     if data[:3] != b"\xff\xd8\xff":
         return None
-    at, turned = 2, False
+    at, orientation = 2, 1
     while at + 4 <= len(data) and data[at] == 0xFF:
         kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4])
         body = data[at + 4 : at + 2 + length]
@@ -29,12 +37,12 @@ def shown_size(data: bytes) -> tuple[int, int] | None:
             return None
         if kind in _FRAMES:
             height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
-            return None if not width or not height else (height, width) if turned else (width, height)
+            return (width, height, orientation) if width and height else None
         if kind == 0xE1 and body.startswith(b"Exif\0\0"):
-            orientation = _orientation(body[6:])
-            if orientation is None:
+            found = _orientation(body[6:])
+            if found is None:
                 return None
-            turned = orientation in _TURNED
+            orientation = found
         at += 2 + length
     return None
 

@@ -110,12 +110,19 @@ class Annotation(Value):
 
 
 class Picture(Value):
-    """Where an image's picture can be read: a file, or a member of a zip. Its size where a header told it."""
+    """Where an image's picture can be read: a file, or a member of a zip. Its size as shown where a header told it.
+
+    ``orientation`` is the EXIF orientation 1..8 by which the image's annotations are turned against the pixels in the file;
+    None where nobody looked: then they are on the picture as it is shown. ``origin`` is what the source calls the
+    picture, in the words of that format.
+    """
 
     path: str
     member: str = ""
     width: int | None = None
     height: int | None = None
+    orientation: int | None = Field(default=None, ge=1, le=8)
+    origin: tuple[str, ...] = ()
 
     @property
     def extension(self) -> str:
