@@ -97,6 +97,41 @@ def test_an_item_by_each_of_its_keys(tmp_path, item, row):
     assert not {"labelbox-data-row-guessed", "labelbox-key-extension"} & set(findings)
 
 
+def test_an_item_may_be_named_by_the_data_row_s_own_id(tmp_path):
+    """Also where it has no other key; a key of another data row comes first."""
+    rows = [*ROWS, exported("ck6"), exported("ck7", "ck6.jpg"), exported("x.y.jpg")]
+    path = export(tmp_path, *rows)
+    for item, row in (("ck1", "ck1"), ("ck2", "ck2"), ("all/ck3", "ck3"), ("ck6", "ck7"), ("x.y.jpg", "x.y.jpg")):
+        assert data_rows(path).find(item, "") == (row, ""), item
+    written, _ = write(tmp_path / "out.ndjson", image("ck5"), data_rows=export(tmp_path, *ROWS, name="b.ndjson"))
+    assert written == [{"id": "ck5"}]
+    with pytest.raises(DataError, match="no 'ck9'"):
+        data_rows(path).find("ck9", "")
+
+
+def older(row_id, **more):
+    """A row of v1."""
+    return {"ID": "label", "DataRow ID": row_id, "Labeled Data": HTTP, "External ID": "", "Label": {}} | more
+
+
+def test_exports_of_v1(tmp_path):
+    rows = [
+        older("ck1", **{"External ID": "img-0001.jpg"}),
+        older("ck1", **{"External ID": "img-0001.jpg", "ID": "label 2"}),
+        older("ck2", **{"Labeled Data": HTTP + "d/img-0002.png?x"}),
+        older("ck3", **{"Global Key": "k-3", "Label": "Skip"}),
+    ]
+    (tmp_path / "b.json").write_text(json.dumps(rows))
+    for path in (export(tmp_path, *rows), tmp_path / "b.json"):
+        found = data_rows(path)
+        assert [found.find(i, "")[0] for i in ("img-0001", "img-0002", "k-3", "ck3")] == ["ck1", "ck2", "ck3", "ck3"]
+        names = item_names(path)
+        assert [names["id", f"ck{n}"] for n in (1, 2, 3)] == ["img-0001", "img-0002", "k-3"]
+        assert names["globalKey", "k-3"] == "k-3"
+    with pytest.raises(OptionError, match="line 2 is no row of an export: it has no DataRow ID"):
+        data_rows(export(tmp_path, rows[0], older("")))
+
+
 def test_forms_of_an_export(tmp_path):
     """NDJSON, also called .json; an array; objects one behind the other; with a byte order mark."""
     texts = {

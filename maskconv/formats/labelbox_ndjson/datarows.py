@@ -27,6 +27,9 @@ _ITEM_HEADERS = frozenset(
 )
 _ID_HEADERS = frozenset({"id", "data_row_id", "datarowid", "data_row", "datarow", "data row id", "data row"})
 _LONG = 4096  # characters of a key
+_WORDS = ("id", "global_key", "external_id", "row_data")  # of a data row, in v2
+_V1_WORDS = ("DataRow ID", "Global Key", "External ID", "Labeled Data")
+_V1 = {"Labeled Data", "Label"}  # which all rows of v1 have
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
@@ -43,10 +46,12 @@ _ADDRESS = 2
 
 @dataclass(frozen=True)
 class DataRows:
-    """Finds the data row of an item, by ``ids`` of item names, or by ``keys``: those that end alike, without extension."""
+    """Finds the data row of an item, by ``ids`` of item names, or by ``keys``: those that end alike, without extension.
+    ``own`` are data rows that their own ids may name."""
 
     ids: dict[str, str]
     keys: dict[str, tuple[Key, ...]]
+    own: frozenset[str] = frozenset()
 
     def find(self, name: str, ext: str) -> tuple[str, str]:
         """The id for an item and its picture's extension, and the key that it was guessed by, if any. Raises DataError."""
@@ -55,6 +60,8 @@ class DataRows:
             return found, ""
         ranked = [(_rank(key, name, ext), key) for key in self.keys.get(_last(name), ())]
         best = max((rank for rank, _ in ranked if rank is not None), default=None)
+        if best is None and _last(name) in self.own:
+            return _last(name), ""
         if best is None:
             raise self._unknown(name)
         first, *others = {key.id: key for rank, key in ranked if rank == best}.values()
@@ -95,10 +102,12 @@ def data_rows(source: Table) -> DataRows:
     if not isinstance(source, Path) or not _is_export(source):
         return DataRows(dict(_named(source)), {})
     keys: dict[str, dict[Key, None]] = {}
+    own = set()
     for row in _export(source):
+        own.add(row.id)
         for key in _keys(row):
             keys.setdefault(_last(stem(key.text)), {})[key] = None
-    return DataRows({}, {last: tuple(found) for last, found in keys.items()})
+    return DataRows({}, {last: tuple(found) for last, found in keys.items()}, frozenset(own))
 
 
 def item_names(source: Table) -> dict[Row, str]:
@@ -188,7 +197,7 @@ def _is_export(path: Path) -> bool:
         _, first = next(values(path, lambda _: None), (None, None))
     except OSError as error:
         raise bad(f"cannot be read ({error.strerror})", path, "check its permissions") from error
-    return isinstance(first, dict) and isinstance(first.get("data_row"), dict)
+    return isinstance(first, dict) and (isinstance(first.get("data_row"), dict) or first.keys() >= _V1)
 
 
 def _export(path: Path) -> Iterator[Exported]:
@@ -203,13 +212,17 @@ def _export(path: Path) -> Iterator[Exported]:
 
 
 def _exported(path: Path, place: Place, value: Any) -> Exported:
-    row = value.get("data_row") if isinstance(value, dict) else None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or not row["id"]:
-        text = f"{place.spoken} is no row of an export: it has no data_row with an id"
+    row, (own, *names), what = None, _WORDS, "data_row with an id"
+    if isinstance(value, dict) and value.keys() >= _V1:
+        row, (own, *names), what = value, _V1_WORDS, "DataRow ID"
+    elif isinstance(value, dict):
+        row = value.get("data_row")
+    if not isinstance(row, dict) or not isinstance(row.get(own), str) or not row[own]:
+        text = f"{place.spoken} is no row of an export: it has no {what}"
         where = Where(path=str(path), line=place.line)
         raise OptionError(text, where=where, code="option-value", fix="export it again, or remove the line")
-    global_key, external_id, address = (_text(row.get(name)) for name in ("global_key", "external_id", "row_data"))
-    return Exported(row["id"], global_key, external_id, _path(address))
+    global_key, external_id, address = (_text(row.get(name)) for name in names)
+    return Exported(row[own], global_key, external_id, _path(address))
 
 
 def _text(value: Any) -> str:
