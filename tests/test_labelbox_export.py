@@ -27,8 +27,8 @@ from maskconv.errors import ConversionError
 from maskconv.finding import Finding, Weight
 from maskconv.formats.labelbox_export import FORMAT, choose, classify, document
 from maskconv.formats.labelbox_export.index import Index, digest
-from maskconv.formats.labelbox_export.turn import swaps, turned
 from maskconv.labelbox.checks import RecordError
+from maskconv.labelbox.turn import swaps, turned
 from maskconv.model import AnnotatedImage, Label, PixelRule, Polygon
 from tests.places import FIXTURES, REAL_DATA, real_data
 from tests.servers import MaskServer
@@ -465,10 +465,71 @@ def test_exif_orientation(tmp_path: Path) -> None:
         pixels = geometry.shape_mask(other.shape, 8, 6).to_array()
         assert np.array_equal(one.shape.to_array(), np.rot90(pixels, -1))
     assert shown.annotations[3].shape == Box(x=2, y=2, width=3, height=4)
-    for value in (1, "1", "0", "9", None, "x", 7.5, [6]):
+    for value in (1, "1", "0", 0, "", None):
         media["exif_rotation"] = value
         (image,), findings = read(write(tmp_path, row("a.jpg", label(*objects), media_attributes=media)))
         assert findings == [] and (image.width, image.height) == (8, 6), value
+
+
+@pytest.mark.parametrize("value", ["9", "99", "x", 7.5, [6], True])
+def test_what_is_no_orientation_is_told(tmp_path: Path, value: Any) -> None:
+    v2 = row("a.jpg", label(boxed()), media_attributes={"width": 8, "height": 6, "exif_rotation": value})
+    media = {"width": 8, "height": 6, "exifRotation": value}
+    for one in (v2, v1("a.jpg", v1_thing(bbox=boxed()["bounding_box"]), **{"Media Attributes": media})):
+        (image,), findings = read(write(tmp_path, one))
+        assert (image.width, image.height) == (8, 6)
+        (told,) = findings
+        assert (told.code, told.weight, told.where.line) == ("labelbox-orientation", Weight.WARNING, 1)
+        assert f"is given as {value!r}, and there are 1 to 8" in told.message and "--from-images" in told.fix
+
+
+def tagged(path: Path, orientation: int, size: tuple[int, int] = (8, 6)) -> Path:
+    """A picture with an EXIF orientation; ``size`` is that of its file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.new("RGB", size).save(path, exif=exif)
+    return path.parent
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_the_picture_itself(tmp_path: Path, orientation: int) -> None:
+    """Where the export does not say it, the picture's header does: the same pixels, in v2 and in v1."""
+    (tmp_path / "a.png").write_bytes(png_of(canvas()))
+    ring = [{"x": 1.2, "y": 1}, {"x": 5.5, "y": 1}, {"x": 5, "y": 4.7}]
+    objects = [colored(), thing(number=3, polygon=ring), boxed(number=4)]
+    folder = tagged(tmp_path / "pictures" / "a.jpg", orientation)
+    said = {"width": 8, "height": 6, "exif_rotation": str(orientation)}
+    (wanted,), _ = read(write(tmp_path, row("a.jpg", label(*objects), media_attributes=said)))
+    older = [{k: v for k, v in one.items() if k != "composite_mask"} for one in objects]
+    older[0]["instanceURI"] = "red.png"
+    (tmp_path / "red.png").write_bytes(png_of((canvas() == RED).all(axis=2)))
+    for one in (row("a.jpg", label(*objects), media_attributes={}), v1("a.jpg", *older)):
+        path = write(tmp_path, one)
+        (image,), findings = read(path, images=folder)
+        assert [a.shape for a in image.annotations] == [a.shape for a in wanted.annotations]
+        assert (image.width, image.height) == (wanted.width, wanted.height)
+        assert image.picture is not None and (image.picture.width, image.picture.height) == (image.width, image.height)
+        assert ("labelbox-turned" in codes(findings)) == (orientation > 1)
+        assert image.picture.orientation == (orientation if orientation > 1 else None)
+        (stored,), findings = read(path, images=folder, orientation="stored")
+        assert (stored.width, stored.height) == (8, 6) and "labelbox-turned" not in codes(findings)
+        assert stored.picture is not None and stored.picture.orientation == (1 if orientation > 1 else None)
+
+
+def test_whose_word_counts(tmp_path: Path) -> None:
+    """The export's before the picture's; and a picture whose size at Labelbox is the turned one is turned there already."""
+    folder = tagged(tmp_path / "pictures" / "a.jpg", 6)
+    for media in ({"exif_rotation": "1"}, {"width": 6, "height": 8}):
+        (image,), findings = read(write(tmp_path, row("a.jpg", label(boxed()), media_attributes=media)), images=folder)
+        assert findings == [] and image.annotations[0].shape == Box(x=2, y=1, width=4, height=3)
+        assert image.picture is not None and image.picture.orientation == 1
+    (image,), _ = read(
+        write(tmp_path, row("a.jpg", label(boxed()), media_attributes={"exif_rotation": "3"})), images=folder
+    )
+    assert image.annotations[0].shape == Box(x=2, y=2, width=4, height=3)
+    (empty,), findings = read(write(tmp_path, row("a.jpg", label())), images=folder)
+    assert findings == [] and (empty.width, empty.height) == (6, 8)
 
 
 def test_turning_needs_the_size(tmp_path: Path) -> None:
@@ -541,6 +602,26 @@ def test_several_projects(tmp_path: Path) -> None:
             assert len(image.annotations) == 2 and source.labels.names == ("dog", "car")
             told = only(source.report.findings, "labelbox-project-other")
             assert (told.weight, told.where.line) == (Weight.INFO, 2)
+
+
+def test_a_project_that_there_is_not(tmp_path: Path) -> None:
+    projects = {"p1": {"name": "One", "labels": [label(boxed())]}, "p2": {"name": "Two", "labels": []}}
+    path = write(tmp_path, row("a.jpg", projects=projects), row("b.jpg", label(boxed())))
+    for act in (lambda: read(path, project="Tow"), lambda: validate(path, project="Tow")):
+        with pytest.raises(OptionError) as caught:
+            act()
+        error = caught.value
+        assert error.code == "labelbox-project-unknown" and error.where.path == str(path)
+        assert error.message.startswith("the export has no project 'Tow' (did you mean 'Two'?); ")
+        assert error.message.endswith("it has 'One' (p1), 'Two' (p2), 'one' (p1)")
+    for known in ("p1", "One", "p2", "Two"):  # the last two have no labels
+        assert "labelbox-project-unknown" not in codes(read(path, project=known)[1])
+    older = write(tmp_path, v1("a.jpg", v1_thing(bbox=boxed()["bounding_box"])))
+    with pytest.raises(OptionError, match="no project 'x'; it has 'one'"):
+        read(older, project="x")
+    assert len(read(older, project="one")[0]) == 1
+    with pytest.raises(OptionError, match="no project 'x'; it has none"):
+        read(write(tmp_path, row("a.jpg", projects={})), project="x")
 
 
 def test_model_runs(tmp_path: Path) -> None:
@@ -815,6 +896,14 @@ def test_rows_that_are_wrong(tmp_path: Path, each: Any, words: str) -> None:
     assert [i.name for i in images] == ["good"]
     (told,) = findings
     assert told.message == words and told.weight is Weight.ERROR and told.where.line == 2 and told.fix
+
+
+@pytest.mark.parametrize("data", [orjson.dumps({**row(), "projects": []}), b'{"data_row": {"id": "x"}, "projects": {'])
+def test_what_is_wrong_is_told_once(tmp_path: Path, data: bytes) -> None:
+    """Also where nothing else is in the file."""
+    path = write(tmp_path, data)
+    assert len([f for f in validate(path) if f.weight is Weight.ERROR]) == 1
+    assert len([f for f in read(path)[1] if f.weight is Weight.ERROR]) == 1
 
 
 @pytest.mark.parametrize(
@@ -1169,6 +1258,84 @@ def test_back_to_the_same_data_rows(tmp_path: Path) -> None:
     maskconv.convert(source, target, read={"name": "global_key"}, overwrite=True)
     told = [json.loads(line)["dataRow"] for line in target.read_bytes().splitlines()]
     assert told == [{"globalKey": "key-1.jpg"}, {"globalKey": "key-2.jpg"}, {"globalKey": "key-3.jpg"}]
+
+
+def addresses(source: Path, **options: Any) -> tuple[list[Any], set[str]]:
+    """The data rows that are written for an export, and codes."""
+    target = source.with_name("addressed.ndjson")
+    report = maskconv.convert(source, target, to="labelbox-ndjson", overwrite=True, **options)
+    return [json.loads(line)["dataRow"] for line in target.read_bytes().splitlines()], set(codes(report.findings))
+
+
+@pytest.mark.parametrize("name", ["auto", "external_id", "global_key", "id"])
+@pytest.mark.parametrize("pictures", [False, True])
+def test_whatever_names_an_item_its_data_row_is_written(tmp_path: Path, name: str, pictures: bool) -> None:
+    tagged(tmp_path / "pictures" / "same.jpg", 1)
+    read_options = {"name": name} | ({"images": tmp_path / "pictures"} if pictures else {})
+    source = write(tmp_path, row("gk2.jpg", label(boxed()), data_row={"external_id": "same.jpg"}))
+    told, found = addresses(source, read=read_options)
+    wanted = {"id": "id-gk2.jpg"} if name == "id" else {"globalKey": "gk2.jpg"}
+    assert told == [wanted] and "labelbox-key-extension" not in found
+    if name == "global_key":
+        return
+    source = write(tmp_path, v1("same.jpg", v1_thing(bbox=boxed()["bounding_box"])))
+    assert addresses(source, read=read_options)[0] == [{"id": "row-same.jpg"}]
+    bare = row("x", label(boxed()), data_row={"external_id": "same.jpg", "global_key": None})
+    assert addresses(write(tmp_path, bare), read=read_options)[0] == [{"id": "id-x"}]
+
+
+def test_an_item_that_is_renamed_or_has_a_template_has_another_address(tmp_path: Path) -> None:
+    source = write(tmp_path, row("gk2.jpg", label(boxed()), data_row={"external_id": "same.jpg"}))
+    assert addresses(source, name="new-{name}")[0] == [{"globalKey": "new-same.jpg"}]
+    assert addresses(source, write={"global_key": "{name}{ext}"})[0] == [{"globalKey": "same.jpg"}]
+
+
+def test_an_external_id_alone_is_no_address(tmp_path: Path) -> None:
+    """Rows of v1 that do not tell their data rows: neither a label's id nor the external id is one."""
+    source = write(tmp_path, v1("same.jpg", v1_thing(bbox=boxed()["bounding_box"]), **{"DataRow ID": None}))
+    told, found = addresses(source)
+    assert told == [{"globalKey": "same.jpg"}] and "labelbox-key-external" in found
+    assert "labelbox-key-external" not in addresses(source, write={"global_key": "{name}{ext}"})[1]
+    assert addresses(source, write={"data_rows": {"same": "ck1"}})[0] == [{"id": "ck1"}]
+    with pytest.raises(OptionError, match="it has no DataRow ID"):
+        addresses(source, write={"data_rows": source})
+
+
+@pytest.mark.parametrize("name", ["auto", "id"])
+def test_data_rows_of_v1(tmp_path: Path, name: str) -> None:
+    """As lines and as the array that such exports are; several labels of a data row are one."""
+    objects = v1_thing(bbox=boxed()["bounding_box"])
+    rows = [v1("a.jpg", objects), v1("b.jpg", objects), v1("a.jpg", objects, ID="label-2")]
+    lines, array = write(tmp_path, *rows), tmp_path / "array.json"
+    array.write_text(json.dumps(rows))
+    for source in (lines, array):
+        told, _ = addresses(source, read={"name": name, "label": "first"}, write={"data_rows": source})
+        assert told == [{"id": "row-a.jpg"}, {"id": "row-b.jpg"}]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_was_turned_is_turned_back(tmp_path: Path, orientation: int) -> None:
+    """By default, and with annotations that were not turned at all: the pixels of the export."""
+    (tmp_path / "a.png").write_bytes(png_of(canvas()))
+    folder, media = tagged(tmp_path / "pictures" / "a.jpg", orientation), {"width": 8, "height": 6}
+    said = media | {"exif_rotation": str(orientation)}
+    objects = [colored(), colored(color=GREEN, number=2), boxed(number=4)]
+    wanted = [where(canvas(), RED), where(canvas(), GREEN), Box(x=2, y=1, width=4, height=3)]
+    for known, options in (
+        (said, {}),
+        (said, {"images": folder}),
+        (media, {"images": folder}),
+        (media, {"images": folder, "orientation": "stored"}),
+        (said, {"orientation": "stored"}),
+    ):
+        source, target = write(tmp_path, row("a.jpg", label(*objects), media_attributes=known)), tmp_path / "out.ndjson"
+        report = maskconv.convert(source, target, to="labelbox-ndjson", read=options, overwrite=True)
+        (image,) = read_import(target)
+        assert [a.shape for a in image.annotations] == wanted and (image.width, image.height) == (8, 6)
+        turns = (
+            {"labelbox-turned", "labelbox-turned-back"} if orientation > 1 and "orientation" not in options else set()
+        )
+        assert {code for code in codes(report.findings) if "turned" in code} == turns
 
 
 def read_import(path: Path) -> list[AnnotatedImage]:

@@ -17,9 +17,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
-from maskconv import Box, Mask, OptionError, PixelRule, SourceError, open_reader, registry
+import maskconv
+from maskconv import Box, Mask, OptionError, PixelRule, SourceError, geometry, open_reader, registry
 from maskconv.driver import validate
 from maskconv.finding import Weight
 from maskconv.formats.labelbox_ndjson import FORMAT
@@ -495,6 +496,69 @@ def test_pictures_tell_sizes(folder):
     assert sorted(codes(findings)) == ["labelbox-color-unnamed", "labelbox-picture-missing", "labelbox-size"]
     (pictures / "b.png").write_bytes(b"no picture")
     assert "picture-unreadable" in codes(read(path, images=pictures)[1])
+
+
+# --- EXIF -------------------------------------------------------------------------------------------------------------
+
+
+def tagged(path, orientation, pixels):
+    """A picture of these pixels with an EXIF orientation; returns those that a viewer shows."""
+    path.parent.mkdir(exist_ok=True)
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path, exif=exif)
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_annotations_are_turned_as_the_picture_is(folder, orientation):
+    """Labelbox' are on the pixels in the file: composites, PNGs, polygons and boxes; 0 wrong pixels."""
+    pixels = composite()
+    pixels[0:2, 3:7] = BLUE
+    (folder / "a.png").write_bytes(png_of(pixels))
+    shown = tagged(folder / "pictures" / "a.png", orientation, pixels)
+    corners = [(3, 0), (6, 0), (6, 1), (3, 1)]
+    records = [
+        record("a.png", mask=uri()),
+        record("a.png", mask={"png": b64(png_of((pixels == GREEN).all(axis=2)))}),
+        record("a.png", polygon=[{"x": x, "y": y} for x, y in corners]),
+        record("a.png", bbox={"left": 3, "top": 0, "width": 4, "height": 2}),
+    ]
+    path = write(folder, *records)
+    (image,), findings = read(path, images=folder / "pictures")
+    height, width = shown.shape[:2]
+    assert (image.width, image.height) == (width, height)
+    found = [geometry.shape_mask(a.shape, width, height) for a in image.annotations]
+    assert found == [where(shown, color) for color in (RED, GREEN, BLUE, BLUE)]
+    assert isinstance(image.annotations[3].shape, Box)
+    told = [f for f in findings if f.code == "labelbox-turned"]
+    assert [(f.weight, f.where.line, f.where.image) for f in told] == [(Weight.WARNING, 1, "a")] * (orientation > 1)
+    assert image.picture.orientation == (orientation if orientation > 1 else None)
+    (image,), findings = read(path, images=folder / "pictures", orientation="stored")
+    assert (image.width, image.height) == (8, 6) and "labelbox-turned" not in codes(findings)
+    assert image.annotations[0].shape == where(pixels, RED) and isinstance(image.annotations[2].shape, tuple)
+    (alone,), _ = read(path)
+    assert [a.shape for a in alone.annotations] == [a.shape for a in image.annotations]
+
+
+def test_a_mask_has_the_size_of_the_file(folder):
+    """One of the picture as it is shown is no mask that Labelbox takes."""
+    tagged(folder / "pictures" / "a.png", 6, np.zeros((8, 6, 3)))
+    images, findings = read(write(folder, record("a.png", mask=uri())), images=folder / "pictures")
+    (told,) = findings
+    text = "the composite a.png has 8 x 6 pixels, the picture in its file (EXIF orientation 6 turns it) has 6 x 8"
+    assert images == [] and (told.code, told.message) == ("labelbox-size", text)
+
+
+@pytest.mark.parametrize("row", [{"id": "ck1"}, {"globalKey": "d/a.b.jpg"}])
+def test_a_data_row_is_known_beside_its_picture(tmp_path, row):
+    (tmp_path / "pictures" / "d").mkdir(parents=True)
+    for name in ("ck1.png", "d/a.b.png"):
+        Image.new("RGB", (8, 6)).save(tmp_path / "pictures" / name)
+    path, back = write(tmp_path, record(dataRow=row, **BBOX)), tmp_path / "back.ndjson"
+    maskconv.convert(path, back, read={"images": tmp_path / "pictures"})
+    assert orjson.loads(back.read_bytes())["dataRow"] == row
 
 
 # --- what is wrong ----------------------------------------------------------------------------------------------------

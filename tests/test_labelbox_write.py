@@ -6,6 +6,7 @@ import base64
 import io
 import pickle
 import uuid
+import zipfile
 
 import numpy as np
 import orjson
@@ -13,7 +14,7 @@ import pytest
 import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 import maskconv
 from maskconv import (
@@ -683,6 +684,128 @@ def test_two_images_of_one_key_and_skip(tmp_path, template):
     assert ("name-collision" in {f.code for f in report.findings}) == twice
 
 
+# --- EXIF -------------------------------------------------------------------------------------------------------------
+
+
+def turned(path, orientation, pixels):
+    """A picture of these pixels with an EXIF orientation; returns those that a viewer shows."""
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(np.asarray(pixels, np.uint8)).save(path, exif=exif)
+    with Image.open(path) as image:
+        return np.asarray(ImageOps.exif_transpose(image))
+
+
+def scene():
+    """A picture in whose file a thing is red, and another lies at the edge in green; 12 x 9."""
+    pixels = np.zeros((9, 12, 3), np.uint8)
+    pixels[RING.to_array()] = (255, 0, 0)
+    pixels[0:2, 8:11] = (0, 255, 0)
+    return pixels
+
+
+def colored(pixels, color):
+    return Mask.from_array((pixels == color).all(axis=2))
+
+
+def kept_in(folder, path, zipped):
+    if not zipped:
+        return Picture(path=str(path))
+    with zipfile.ZipFile(folder / "pictures.zip", "a") as archive:
+        archive.write(path, f"JPEGImages/{path.name}")
+    return Picture(path=str(folder / "pictures.zip"), member=f"JPEGImages/{path.name}")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_annotations_are_turned_back_to_the_file(tmp_path, orientation, suffix, zipped):
+    """Labelbox shows a picture as it is in its file: masks, polygons and boxes go there; 0 wrong pixels."""
+    pixels = scene()
+    shown = turned(tmp_path / f"a{suffix}", orientation, pixels)
+    height, width = shown.shape[:2]
+    red, green = colored(shown, (255, 0, 0)), colored(shown, (0, 255, 0))
+    x, y, w, h = green.bbox
+    shapes = [red, geometry.trace(red, PixelRule.CENTRE_TRUNC), Box(x=x, y=y, width=w, height=h)]
+    place = kept_in(tmp_path, tmp_path / f"a{suffix}", zipped)
+    one = image(*map(annotation, shapes), width=width, height=height, picture=place)
+    for options in ({"masks": "png"}, {"masks": "files"}):
+        _, findings = write(tmp_path, one, **options)
+        (back,) = read(tmp_path / "out.ndjson")
+        assert [a.shape for a in back.annotations] == [RING, RING, Box(x=8, y=0, width=3, height=2)]
+        assert (back.width, back.height) == (12, 9)
+        assert ("labelbox-turned-back" in findings) == (orientation > 1)
+    solid = annotation(geometry.trace(green, PixelRule.CENTRE_TRUNC))
+    write(tmp_path, image(solid, width=None, height=None, picture=place), shape="polygon")
+    (back,) = read(tmp_path / "out.ndjson")
+    assert geometry.shape_mask(back.annotations[0].shape, 12, 9) == colored(pixels, (0, 255, 0))
+    _, findings = write(tmp_path, one, orientation="shown")
+    (back,) = read(tmp_path / "out.ndjson")
+    assert back.annotations[0].shape == red and not any("turned" in code for code in findings)
+
+
+def test_a_rotated_box_is_turned_back(tmp_path):
+    turned(tmp_path / "a.png", 6, np.zeros((9, 12, 3)))
+    box = Box(x=2, y=3, width=4, height=3, rotation=30)
+    one = image(annotation(box), width=9, height=12, picture=Picture(path=str(tmp_path / "a.png")))
+    write(tmp_path, one)
+    (back,) = read(tmp_path / "out.ndjson")
+    painted = geometry.shape_mask(box, 9, 12).to_array()
+    assert np.array_equal(back.annotations[0].shape.to_array(), np.rot90(painted))
+
+
+@pytest.mark.parametrize(("size", "words"), [((12, 9), "as they are in its file"), ((24, 18), "on another picture")])
+def test_annotations_of_another_size_stay(tmp_path, size, words):
+    turned(tmp_path / "a.png", 6, scene())
+    shape = mask((0, 0, 3, 2), width=size[0], height=size[1])
+    one = image(annotation(shape), width=size[0], height=size[1], picture=Picture(path=str(tmp_path / "a.png")))
+    _, findings = write(tmp_path, one)
+    assert read(tmp_path / "out.ndjson")[0].annotations[0].shape == shape
+    told = findings["labelbox-not-turned"]
+    assert told.weight is Weight.WARNING and words in told.message and "labelbox-turned-back" not in findings
+
+
+def test_pictures_without_a_header_are_none(tmp_path):
+    """Neither damaged nor missing ones, nor those of a zip that is none, keep an image from being written."""
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    turned(tmp_path / "a.png", 6, scene())
+    kept_in(tmp_path, tmp_path / "a.png", zipped=True)
+    kept_in(tmp_path, tmp_path / "bad.jpg", zipped=True)
+    archive = str(tmp_path / "pictures.zip")
+    places = [
+        Picture(path=str(tmp_path / "bad.jpg")),
+        Picture(path=str(tmp_path / "gone.jpg")),
+        Picture(path=str(tmp_path / "gone.zip"), member="a.jpg"),
+        Picture(path=str(tmp_path / "bad.jpg"), member="a.jpg"),
+        Picture(path=archive, member="gone.jpg"),
+        Picture(path=archive, member="JPEGImages/bad.jpg"),
+        Picture(path=archive, member="JPEGImages/a.png", orientation=1),
+    ]
+    for number, place in enumerate(places):
+        _, findings = write(tmp_path, image(annotation(), picture=place))
+        assert not any("turned" in code for code in findings), number
+        assert read(tmp_path / "out.ndjson")[0].annotations[0].shape == RING
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_cvat_with_pictures_and_back(tmp_path, jobs):
+    """CVAT has masks of the picture as it is shown, Labelbox of its file: each gets its own, exactly."""
+    (tmp_path / "p").mkdir()
+    images = []
+    for orientation in range(1, 9):
+        shown = turned(tmp_path / "p" / f"{orientation}.png", orientation, scene())
+        shape = colored(shown, (255, 0, 0))
+        images.append(image(annotation(shape), name=str(orientation), width=shape.width, height=shape.height))
+    with open_writer(tmp_path / "in.zip", LABELS, images=tmp_path / "p") as writer:
+        for one in images:
+            writer.write(one)
+    maskconv.convert(tmp_path / "in.zip", tmp_path / "out.ndjson", jobs=jobs)
+    assert [i.annotations[0].shape for i in read(tmp_path / "out.ndjson")] == [RING] * 8
+    maskconv.convert(tmp_path / "out.ndjson", tmp_path / "back.zip", read={"images": tmp_path / "p"}, jobs=jobs)
+    back = {i.name: i.annotations[0].shape for i in read(tmp_path / "back.zip")}
+    assert back == {i.name: i.annotations[0].shape for i in images}
+
+
 def test_pickles_while_it_writes(tmp_path):
     """Workers that are started anew get the writer without its stage."""
     source = tmp_path / "in.mcv"
@@ -692,4 +815,6 @@ def test_pickles_while_it_writes(tmp_path):
     assert copied.options == FORMAT.writer.Options()
     stage = DryStage(Target(tmp_path / "out.ndjson", "file"))
     copied.begin(stage, copied.plan(LABELS, stage.target, lambda _: None))
-    assert vars(pickle.loads(pickle.dumps(copied))) == {"options": copied.options}
+    anew = pickle.loads(pickle.dumps(copied))
+    assert vars(anew).keys() == vars(FORMAT.writer(FORMAT.writer.Options())).keys()
+    assert anew.options == copied.options

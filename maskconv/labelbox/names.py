@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Picture
 
-__all__ = ["Row", "extension", "known_extension", "known_row", "picture", "stem"]
+__all__ = [
+    "EXTERNAL",
+    "Row",
+    "addressed",
+    "at_labelbox",
+    "extension",
+    "is_external",
+    "known_extension",
+    "known_row",
+    "picture",
+    "stem",
+]
 
 Row = tuple[str, str]  # ("id" or "globalKey", text)
 
 # Pictures that only Labelbox has: the path says which of its keys the member is; no file has such a path.
 _AT_LABELBOX = {"globalKey": "labelbox:global-key", "id": "labelbox:data-row"}
+EXTERNAL = "labelbox:external-id"  # which finds no data row
 _KEY = {path: key for key, path in _AT_LABELBOX.items()}
 
 
@@ -30,6 +42,23 @@ def picture(row: Row) -> Picture:
     return Picture.unchecked(path=_AT_LABELBOX[kind], member=key)
 
 
+def addressed(place: Picture, row: Row, name: str) -> Picture:
+    """A picture with the data row that it is, while its item is called ``name``."""
+    kind, key = row
+    return Picture.unchecked(**(place.__dict__ | {"origin": (_AT_LABELBOX[kind], key, name)}))
+
+
+def at_labelbox(place: Picture) -> bool:
+    """Whether only Labelbox has a picture."""
+    return place.path.startswith("labelbox:")
+
+
+def is_external(image: AnnotatedImage) -> bool:
+    """Whether an external id is all that is known of an image's data row."""
+    place = image.picture
+    return place is not None and place.path == EXTERNAL and not place.origin and stem(place.member) == image.name
+
+
 def known_extension(image: AnnotatedImage) -> str | None:
     """The extension of an image's picture; None where nobody knows the picture's name."""
     place = image.picture
@@ -39,8 +68,11 @@ def known_extension(image: AnnotatedImage) -> str | None:
 def known_row(image: AnnotatedImage) -> Row | None:
     """The data row that an image came from, while it has the same name."""
     place = image.picture
-    if place is None or place.path not in _KEY:
+    if place is None:
         return None
-    key = _KEY[place.path]
-    name = stem(place.member) if key == "globalKey" else place.member
-    return (key, place.member) if name == image.name else None
+    if len(place.origin) == 3:
+        path, key, name = place.origin
+    else:
+        path, key = place.path, place.member
+        name = stem(key) if _KEY.get(path) == "globalKey" else key
+    return (_KEY[path], key) if path in _KEY and name == image.name else None

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from maskconv.errors import OptionError, SourceError
-from maskconv.finding import Finding, Weight, Where
+from maskconv import pictures
+from maskconv.errors import DataError, OptionError, SourceError
+from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.labelbox.split import Place
 from maskconv.maskfiles import REMOTE, MaskFiles
-from maskconv.pictures import PictureFolder
+from maskconv.model import Picture
+from maskconv.pictures import Header, PictureFolder
 from maskconv.plugin import Head, Reader
 
 __all__ = ["RecordReader", "unchecked"]
@@ -22,7 +24,7 @@ H = TypeVar("H", bound=Head)
 
 
 class RecordReader(Reader[U, H]):
-    """A reader of one such file. Its options have ``mask_dir``, ``mask_uri`` and ``images``."""
+    """A reader of one such file. Its options have ``mask_dir``, ``mask_uri``, ``images`` and ``orientation``."""
 
     options: Any
     folder_is: ClassVar[str] = "this is a folder, not a file of records"
@@ -57,6 +59,21 @@ class RecordReader(Reader[U, H]):
         with self._lock:
             os.lseek(self._file, place.offset, os.SEEK_SET)
             return os.read(self._file, place.length)
+
+    def look(
+        self, folder: PictureFolder, found: Picture | None, name: str, note: Note
+    ) -> tuple[Picture, Header] | None:
+        """A picture of the folder, and its header; None where it is not there or cannot be read, which is noted."""
+        try:
+            if found is not None:
+                header = pictures.header_of(found)
+                width, height = header.shown
+                return Picture.unchecked(path=found.path, member=found.member, width=width, height=height), header
+        except DataError as error:
+            note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
+        text = f"{folder.folder} holds no readable picture of this name"
+        note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=name), unit="images"))
+        return None
 
 
 def _pictures(folder: Path) -> PictureFolder:

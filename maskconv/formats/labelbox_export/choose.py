@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from maskconv.formats.labelbox_export.document import Labelled, Row
 from maskconv.formats.labelbox_export.options import ReadOptions
 from maskconv.formats.labelbox_export.parts import Json
 from maskconv.labelbox.checks import RecordError
+from maskconv.options import nearest
 
-__all__ = ["Chosen", "Object", "Scene", "choose", "keyframe", "missing", "of_project", "scenes"]
+__all__ = ["Chosen", "Object", "Scene", "choose", "keyframe", "missing", "of_project", "scenes", "unknown_project"]
 
 
 class Chosen(NamedTuple):
@@ -42,6 +43,16 @@ def of_project(labels: Iterable[Labelled], project: str | None) -> list[Labelled
     return [label for label in labels if project is None or project in label.project]
 
 
+def unknown_project(project: str, known: Mapping[tuple[str, str], Any]) -> str:
+    """That none of those that there are has this id or name; empty where one has."""
+    if any(project in one for one in known):
+        return ""
+    told = list(map(_spoken, known))
+    some = ", ".join(told[:20]) + (", ..." if len(told) > 20 else "")
+    alike = nearest(project, [text for one in known for text in one if text])
+    return f"the export has no project {project!r}{alike}; it has {some or 'none'}"
+
+
 def choose(row: Row, options: ReadOptions) -> Chosen:
     """Raises RecordError where there are several, and nobody said which."""
     given = of_project(row.labels, options.project)
@@ -49,11 +60,16 @@ def choose(row: Row, options: ReadOptions) -> Chosen:
     labels = [label for label in given if not label.skipped or options.skipped == "keep"]
     projects = dict.fromkeys(label.project for label in labels)
     if len(projects) > 1:
-        told = ", ".join(f"{name!r} ({key})" if key != name else repr(name) for key, name in projects)
+        told = ", ".join(map(_spoken, projects))
         fix = "say which: --from-project NAME"
         raise RecordError(f"the data row has labels in several projects: {told}", code="labelbox-projects", fix=fix)
     kept = _picked(labels, options.label)
     return Chosen(tuple(kept), len(labels) - len(kept), skipped)
+
+
+def _spoken(project: tuple[str, str]) -> str:
+    key, name = project
+    return f"{name!r} ({key})" if key != name else repr(name)
 
 
 def _picked(labels: list[Labelled], how: str) -> list[Labelled]:

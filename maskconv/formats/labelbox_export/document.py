@@ -50,7 +50,10 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A data row. ``size`` is (width, height) in pixels of the file, ``exif`` its orientation 1..8."""
+    """A data row. ``size`` is (width, height) in pixels of the file, ``exif`` its orientation 1..8, None where the export
+    does not say it; ``odd`` is what it says instead. ``data_row`` is its id in Labelbox, where the export has that.
+    ``projects`` are all that it is in, by id and name, with labels or without.
+    """
 
     id: str
     labels: tuple[Labelled, ...]
@@ -58,7 +61,10 @@ class Row:
     external_id: str = ""
     address: str = ""
     size: tuple[int, int] | None = None
-    exif: int = 1
+    exif: int | None = None
+    odd: str = ""
+    data_row: str = ""
+    projects: tuple[tuple[str, str], ...] = ()
     split: str | None = None
     extras: int = 0
     tiled: bool = False
@@ -107,7 +113,9 @@ def _v1(record: Json) -> Row:
         external_id=text(record.get("External ID")),
         address=address,
         size=_size(media),
-        exif=_exif(media.get("exifRotation")),
+        **_exif(media.get("exifRotation")),
+        data_row=text(record.get("DataRow ID")),
+        projects=((name, name),) if name else (),
         split=_split(record.get("Data Split")),
         extras=len(listing(record.get("DataRow Metadata"), "DataRow Metadata")),
         tiled="tileLayerUrl" in address,
@@ -161,15 +169,18 @@ def _v2(record: Json) -> Row:
     if not text(data_row.get("id")):
         raise RecordError("its data_row has no id", code="labelbox-row", fix="export it again")
     runs = [(key, run) for _, key, run in _runs(record)]
+    places = [*_projects(record), *runs]
     extras = sum(len(listing(record.get(key), key)) for key in ("attachments", "metadata_fields"))
     return Row(
         id=data_row["id"],
-        labels=tuple(label for key, place in [*_projects(record), *runs] for label in _labels(key, place)),
+        labels=tuple(label for key, place in places for label in _labels(key, place)),
         global_key=text(data_row.get("global_key")),
         external_id=text(data_row.get("external_id")),
         address=text(data_row.get("row_data")),
         size=_size(media),
-        exif=_exif(media.get("exif_rotation")),
+        **_exif(media.get("exif_rotation")),
+        data_row=data_row["id"],
+        projects=tuple((key, text(place.get("name"))) for key, place in places),
         split=next((split for _, run in runs if (split := _split(run.get("data_split")))), None),
         extras=extras,
         tiled=text(media.get("mime_type")).startswith("application/x-tms"),
@@ -264,9 +275,11 @@ def _side(value: Any) -> int:
     return int(value) if type(value) in (int, float) and 1 <= value < 2**31 and value == int(value) else 0
 
 
-def _exif(value: Any) -> int:
-    """An EXIF orientation, which exports write as a text; 1 where there is none."""
-    return int(value) if str(value) in tuple("12345678") else 1
+def _exif(value: Any) -> dict[str, Any]:
+    """An EXIF orientation, which exports write as a text, as facts of a `Row`; 0 is what cameras write that know none."""
+    if str(value) in tuple("12345678"):
+        return {"exif": int(value)}
+    return {} if value is None or str(value) in ("", "0") else {"odd": short(value)}
 
 
 def _split(value: Any) -> str | None:

@@ -14,7 +14,7 @@ from maskconv.formats.labelbox_export.choose import Object, Scene, keyframe
 from maskconv.formats.labelbox_export.masks import ImageMasks, Taken, UnavailableError
 from maskconv.formats.labelbox_export.objects import Found, found, nature
 from maskconv.formats.labelbox_export.options import ReadOptions
-from maskconv.formats.labelbox_export.turn import swaps, turned
+from maskconv.labelbox import turn
 from maskconv.labelbox.checks import RecordError
 from maskconv.labelbox.pixels import Composite
 from maskconv.labelbox.split import Place
@@ -57,7 +57,7 @@ class ImageDecoder:
         self._whole = False
         self.say(error.code, Weight.ERROR, error.message, number=number, unit="instances", fix=error.fix)
 
-    def image(self, scene: Scene, exif: int, facts: Mapping[str, Any]) -> AnnotatedImage | None:
+    def image(self, scene: Scene, orientation: int, facts: Mapping[str, Any]) -> AnnotatedImage | None:
         """The image of a scene; None where only keyframes are asked for and it has none."""
         masks = ImageMasks(self._files, scene.number)
         others = 0
@@ -72,7 +72,7 @@ class ImageDecoder:
             self.say("labelbox-interpolated", Weight.INFO, text, amount=others, unit="instances")
             if not self._kept:
                 return None
-        return self._built(scene, exif, masks, facts)
+        return self._built(scene, orientation, masks, facts)
 
     def _take(self, number: int, one: Object, scene: Scene, masks: ImageMasks) -> bool:
         """Keep an object, or say what it is instead; False where it is not of a keyframe, and only those are wanted."""
@@ -166,7 +166,7 @@ class ImageDecoder:
                 text = f"no object names {counted(len(left), 'colour')} of the composite {composite.name}"
                 self.say("labelbox-color-unnamed", Weight.WARNING, text, amount=area, unit="pixels")
 
-    def _built(self, scene: Scene, exif: int, masks: ImageMasks, facts: Mapping[str, Any]) -> AnnotatedImage:
+    def _built(self, scene: Scene, orientation: int, masks: ImageMasks, facts: Mapping[str, Any]) -> AnnotatedImage:
         try:
             attributes = self._classes(scene.classifications, None)
         except RecordError as error:
@@ -174,9 +174,6 @@ class ImageDecoder:
             attributes = {}
         width, height = self._size or (None, None)
         annotations = tuple(self._kept)
-        turn = exif if self._options.orientation == "shown" and annotations else 1
-        if turn != 1:
-            annotations, width, height = self._turned(turn)
         image = AnnotatedImage.unchecked(
             name=self._name,
             width=width,
@@ -187,25 +184,23 @@ class ImageDecoder:
             attributes=attributes,
             **facts,
         )
-        encoded = self._encoded(masks.composites, annotations) if turn == 1 else None
+        if orientation != 1:
+            return self._turned(image, orientation)
+        encoded = self._encoded(masks.composites, annotations)
         return image if encoded is None else image.with_encoded(encoded)
 
-    def _turned(self, turn: int) -> tuple[tuple[Annotation, ...], int, int]:
-        """The annotations and the picture's size as viewers show them. Raises DataError where the size is not known."""
-        fix = "to keep the annotations as Labelbox has them: --from-orientation stored"
+    def _turned(self, image: AnnotatedImage, orientation: int) -> AnnotatedImage:
+        """The image as viewers show it. Raises DataError where its size is not known."""
         if self._size is None:
-            text = f"the picture has EXIF orientation {turn}, and its size, which turning needs, is not known"
-            raise DataError(
-                text,
-                where=Where(str(self._source), line=self._place.line, image=self._name),
-                code="image-size-unknown",
-                fix=fix,
-            )
-        width, height = self._size
-        text = f"the picture has EXIF orientation {turn}: the annotations were turned to the pixels that viewers show"
-        self.say("labelbox-turned", Weight.WARNING, text, unit="images", fix=fix)
-        annotations = tuple(a.replace(shape=turned(a.shape, turn, width, height)) for a in self._kept)
-        return annotations, *((height, width) if swaps(turn) else (width, height))
+            if not image.annotations:
+                return image
+            text = f"the picture has EXIF orientation {orientation}, and its size, which turning needs, is not known"
+            where = Where(str(self._source), line=self._place.line, image=self._name)
+            raise DataError(text, where=where, code="image-size-unknown", fix=turn.KEEP)
+        if image.annotations:
+            text = turn.said(orientation)
+            self.say("labelbox-turned", Weight.WARNING, text, unit="images", fix=turn.KEEP)
+        return turn.image_turned(image, orientation, *self._size)
 
     def _encoded(self, composites: list[Composite], annotations: tuple[Annotation, ...]) -> Encoded | None:
         """The one composite, where it shows exactly these annotations."""

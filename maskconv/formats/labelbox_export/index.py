@@ -54,7 +54,8 @@ class Index:
     """The records of a file by data row, in order of first appearance.
 
     Building it notes what cannot be read. ``remote`` counts instances whose masks must all be fetched, of which ``first`` is
-    one; ``unsized`` counts pictures with shapes of which neither a mask nor the export tells the size.
+    one; ``unsized`` counts pictures with shapes of which neither a mask nor the export tells the size. ``projects`` are those
+    of all rows, by id and name.
     """
 
     def __init__(self, path: Path, project: str | None, must_fetch: Callable[[str], bool], note: Note) -> None:
@@ -62,6 +63,7 @@ class Index:
         self.must_fetch = must_fetch
         self.first = ""
         self.remote = self.unsized = 0
+        self.projects: dict[tuple[str, str], None] = {}
         self._tools: dict[str, _Tool] = {}
         self._offsets, self._lengths = array("Q"), array("I")
         self._lines, self._numbers = array("I"), array("I")
@@ -126,6 +128,7 @@ class Index:
 
     def _look(self, row: Row) -> None:
         """What the objects tell of labels and masks; those that are wrong are told when they are read."""
+        self.projects.update(dict.fromkeys(row.projects))
         for label in of_project(row.labels, self.project):
             for frame in label.frames:
                 kinds = {self._tool(raw) for raw in frame.objects}

@@ -46,6 +46,12 @@ def of(row: Row, chosen: Chosen, project: str | None) -> Iterator[Said]:
     if row.tiled and chosen.labels:
         text = "its picture is a layer of tiles: coordinates are those of the layer, not pixels of a picture"
         yield Said("labelbox-tiles", Weight.WARNING, text)
+    if row.odd and chosen.labels:
+        text = (
+            f"the EXIF orientation of the data row {row.id} is given as {row.odd}, and there are 1 to 8: it is not used"
+        )
+        fix = "where viewers turn the picture, name the folder that has it: --from-images DIR"
+        yield Said("labelbox-orientation", Weight.WARNING, text, fix=fix)
     if any(label.video and not label.frames for label in chosen.labels):
         text = f"a label of the data row {row.id} has no frames, so it is no image"
         yield Said("labelbox-no-frames", Weight.INFO, text)

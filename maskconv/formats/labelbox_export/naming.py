@@ -16,7 +16,7 @@ from maskconv.pictures import PictureFolder
 from maskconv.plugin import Head
 from maskconv.store import unsafe
 
-__all__ = ["ExportHead", "at_labelbox", "find", "item"]
+__all__ = ["ExportHead", "addressed", "at_labelbox", "find", "item"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,17 @@ def at_labelbox(row: Row, name: str) -> Picture | None:
     if stem(row.global_key) == name:
         return names.picture(("globalKey", row.global_key))
     if stem(row.external_id) == name:
-        return Picture.unchecked(path="labelbox:external-id", member=row.external_id)
-    return names.picture(("id", row.id)) if row.id else None
+        return addressed(Picture.unchecked(path=names.EXTERNAL, member=row.external_id), row, name)
+    if row.data_row == name:
+        return names.picture(("id", row.id))
+    return addressed(names.picture(("id", row.data_row)), row, name) if row.data_row else None
+
+
+def addressed(picture: Picture, row: Row, name: str) -> Picture:
+    """A picture with what Labelbox finds the data row by, while its item is called so: the global key, or else the id."""
+    by_key = row.global_key and row.data_row != name
+    found = ("globalKey", row.global_key) if by_key else ("id", row.data_row)
+    return names.addressed(picture, found, name) if found[1] else picture
 
 
 def find(folder: PictureFolder, row: Row, name: str) -> Picture | None:

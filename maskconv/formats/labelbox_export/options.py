@@ -56,7 +56,8 @@ class ReadOptions(Options):
         default=None, description="prefix of addresses that stands for mask_dir: the rest is the path in it"
     )
     images: Path | None = Field(
-        default=None, description="folder with the pictures: tells the sizes that the export does not"
+        default=None,
+        description="folder with the pictures: tells the sizes and the EXIF orientations that the export does not",
     )
 
     @field_validator("mask_uri")

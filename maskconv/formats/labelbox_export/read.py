@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from maskconv import pictures
-from maskconv.errors import DataError
+from maskconv.errors import OptionError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_export import choose, document, losses, naming
 from maskconv.formats.labelbox_export.choose import Chosen, Scene
@@ -19,6 +18,7 @@ from maskconv.formats.labelbox_export.index import Group, Index
 from maskconv.formats.labelbox_export.naming import ExportHead
 from maskconv.formats.labelbox_export.objects import first_address
 from maskconv.formats.labelbox_export.options import ReadOptions
+from maskconv.labelbox import turn
 from maskconv.labelbox.checks import RecordError
 from maskconv.labelbox.source import RecordReader, unchecked
 from maskconv.labelbox.split import Place
@@ -47,6 +47,14 @@ class Content(NamedTuple):
     scenes: list[Scene]
 
 
+class Known(NamedTuple):
+    """A data row's picture, the size of its file, and the EXIF orientation by which viewers turn it."""
+
+    picture: Picture | None
+    size: tuple[int, int] | None
+    orientation: int
+
+
 class ExportReader(RecordReader[Unit, ExportHead]):
     """v1 JSON, v2 NDJSON, frames, and bare objects as Labelbox' documents print them."""
 
@@ -62,6 +70,7 @@ class ExportReader(RecordReader[Unit, ExportHead]):
 
     def head(self, note: Note) -> ExportHead:
         index = self._index = self._indexed(note)
+        self._check_project(index)
         if not self.checking:
             self.files.require(index.remote, index.first, Where(path=str(self.source)))
         if index.unsized and self.options.images is None:
@@ -72,6 +81,13 @@ class ExportReader(RecordReader[Unit, ExportHead]):
             text = f"{counted(index.recolored, 'label')} with several colours: none of them was taken"
             self._warn(note, "labelbox-recolored", text, index.recolored, "labels", "", Weight.INFO)
         return ExportHead(LabelMap(labels=index.labels), shared=index.shared())
+
+    def _check_project(self, index: Index) -> None:
+        """Raises OptionError where nothing in the file is of the project that was asked for."""
+        wanted = self.options.project
+        if wanted is not None and len(index) and (text := choose.unknown_project(wanted, index.projects)):
+            where, fix = Where(path=str(self.source)), "name one of them: --from-project NAME"
+            raise OptionError(text, where=where, code="labelbox-project-unknown", fix=fix)
 
     def _indexed(self, note: Note) -> Index:
         return Index(self.source, self.options.project, self.files.must_fetch, note)
@@ -87,7 +103,8 @@ class ExportReader(RecordReader[Unit, ExportHead]):
     # --- units --------------------------------------------------------------------------------------------------------
 
     def units(self, note: Note) -> Iterator[Unit]:
-        return self.files.ahead(self._units(self._index or self._indexed(note), note), self._addresses)
+        index = self._index if self._index is not None else self._indexed(note)
+        return self.files.ahead(self._units(index, note), self._addresses)
 
     def _units(self, index: Index, note: Note) -> Iterator[Unit]:
         for group in index:
@@ -155,10 +172,9 @@ class ExportReader(RecordReader[Unit, ExportHead]):
         except RecordError as error:
             note(place.error(self.source, error, unit="images"))
             return
-        alone = naming.at_labelbox(row, name), row.size
-        picture, size = self._picture(row, name, note) if unit.end is None else alone
+        known = self._known(row, name, note, look=unit.end is None)
         for scene in content.scenes[unit.begin : unit.end]:
-            image = self._image(scene, place, name, row, picture, size, note)
+            image = self._image(scene, place, name, row, known, note)
             if image is not None:
                 yield image
 
@@ -172,32 +188,33 @@ class ExportReader(RecordReader[Unit, ExportHead]):
         place: Place,
         name: str,
         row: Row,
-        picture: Picture | None,
-        size: tuple[int, int] | None,
+        known: Known,
         note: Note,
     ) -> AnnotatedImage | None:
         sequence = f"{name}/{scene.group.lower()}" if scene.group else name
-        facts: dict[str, Any] = {"split": row.split, "picture": picture, "sequence": None}
+        facts: dict[str, Any] = {"split": row.split, "picture": known.picture, "sequence": None}
         if scene.number is not None:
             name, facts["sequence"] = f"{sequence}/frame_{scene.number:06d}", sequence
-        decoder = ImageDecoder(self.source, place, name, size, self.files, self.options, note)
-        return decoder.image(scene, row.exif, facts)
+        decoder = ImageDecoder(self.source, place, name, known.size, self.files, self.options, note)
+        return decoder.image(scene, known.orientation, facts)
 
-    def _picture(self, row: Row, name: str, note: Note) -> tuple[Picture | None, tuple[int, int] | None]:
-        """The picture, and its size: from the export, else from the folder of pictures."""
-        if self.pictures is None:
-            return naming.at_labelbox(row, name), row.size
-        found = naming.find(self.pictures, row, name)
-        try:
-            if found is not None:
-                width, height = pictures.size_of(found)
-                known = Picture.unchecked(path=found.path, member=found.member, width=width, height=height)
-                return known, row.size or (width, height)
-        except DataError as error:
-            note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
-        text = f"{self.pictures.folder} holds no readable picture of this name"
-        note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=name), unit="images"))
-        return naming.at_labelbox(row, name), row.size
+    def _known(self, row: Row, name: str, note: Note, *, look: bool) -> Known:
+        """From the export, else from the folder of pictures; of frames there are none."""
+        seen = None
+        if look and self.pictures is not None:
+            seen = self.look(self.pictures, naming.find(self.pictures, row, name), name, note)
+        if seen is None:
+            picture, size, said = naming.at_labelbox(row, name), row.size, row.exif or 1
+            tagged = said != 1
+        else:
+            picture, header = naming.addressed(seen[0], row, name), seen[1]
+            turned = 1 if row.size == header.shown != header.stored else header.orientation
+            size, said = row.size or header.stored, row.exif or turned
+            tagged = (said, header.orientation) != (1, 1)
+        orientation = said if self.options.orientation == "shown" else 1
+        if picture is not None and tagged:
+            picture = turn.noted(picture, orientation)
+        return Known(picture, size, orientation)
 
 
 def _elsewhere(labels: tuple[Labelled, ...]) -> None:

@@ -51,7 +51,7 @@ class ReadOptions(Options):
     data_rows: Table | None = Field(
         default=None,
         description="names for records that have a dataRow.id: item -> data row id as a JSON file or a CSV of two columns, or "
-        "an export of Labelbox (v2 NDJSON), which also names those that have a globalKey",
+        "an export of Labelbox (v2 NDJSON, v1 JSON), which also names those that have a globalKey",
     )
     mask_dir: MaskDir | None = Field(
         default=None,
@@ -62,7 +62,13 @@ class ReadOptions(Options):
         default=None, description="prefix of instanceURI that stands for mask_dir: the rest is the path in it"
     )
     images: Path | None = Field(
-        default=None, description="folder with the pictures: tells the sizes of images that have no mask"
+        default=None,
+        description="folder with the pictures: tells the sizes of images that have no mask, and the EXIF orientations",
+    )
+    orientation: Literal["shown", "stored"] = Field(
+        default="shown",
+        description="of pictures in the folder images that have an EXIF orientation: shown = annotations are turned as viewers "
+        "turn the picture; stored = they stay as Labelbox has them, on the picture's pixels as they are in its file",
     )
 
     _uri = field_validator("mask_uri")(_prefix)
@@ -103,13 +109,19 @@ class WriteOptions(Options):
     )
     data_rows: Table | None = Field(
         default=None,
-        description="item -> data row id: a JSON file, a CSV of two columns, or an export of Labelbox (v2 NDJSON); records "
-        "then have a dataRow.id instead of a globalKey",
+        description="item -> data row id: a JSON file, a CSV of two columns, or an export of Labelbox (v2 NDJSON, v1 "
+        "JSON); records then have a dataRow.id instead of a globalKey",
     )
     global_key: str | None = Field(
         default=None,
         description="template of dataRow.globalKey over {name} {stem} {ext} {split} (default: {name}{ext}, the picture's "
         "extension where the source knows it)",
+    )
+    orientation: Literal["stored", "shown"] = Field(
+        default="stored",
+        description="of pictures with an EXIF orientation, where they or their headers are known: stored = annotations are "
+        "turned back to the picture's pixels as they are in its file, which Labelbox shows; shown = they stay on those that "
+        "viewers show, for pictures that Labelbox has turned",
     )
     uuid_namespace: str | None = Field(
         default=None,

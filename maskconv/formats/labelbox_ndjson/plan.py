@@ -20,7 +20,7 @@ from maskconv.formats.labelbox_ndjson.options import WriteOptions
 from maskconv.formats.labelbox_ndjson.previous import earlier
 from maskconv.formats.labelbox_ndjson.tables import Schemas, schemas
 from maskconv.formats.labelbox_ndjson.uuids import namespace
-from maskconv.labelbox.names import Row, known_extension, known_row
+from maskconv.labelbox.names import Row, is_external, known_extension, known_row
 from maskconv.model import AnnotatedImage
 from maskconv.plugin import Target
 
@@ -58,6 +58,10 @@ class Plan:
         if known is not None:
             return known, False
         key, guessed = self._key(image)
+        if self.template is None and is_external(image):
+            text = f"the source does not tell the data row's global key or id: its external id {key!r} is taken for the key"
+            fix = "name the data rows with --to-data-rows, or say what their keys are: --to-global-key '{name}{ext}'"
+            note(Finding("labelbox-key-external", Weight.WARNING, text, unit="images", fix=fix))
         if (error := key_error(key)) is not None:
             raise error
         return ("globalKey", key), guessed

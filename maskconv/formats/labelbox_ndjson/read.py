@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import orjson
 
-from maskconv import pictures
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson.datarows import item_names
@@ -20,11 +19,13 @@ from maskconv.formats.labelbox_ndjson.options import ReadOptions
 from maskconv.formats.labelbox_ndjson.row import RowDecoder
 from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.formats.labelbox_ndjson.video import Clips, FrameDecoder, Key, note_absent
-from maskconv.labelbox.names import Row, picture, stem
+from maskconv.labelbox import turn
+from maskconv.labelbox.names import Row, addressed, picture, stem
 from maskconv.labelbox.source import RecordReader
 from maskconv.labelbox.split import Place
 from maskconv.maskfiles import REMOTE
 from maskconv.model import AnnotatedImage, Label, LabelMap, Picture
+from maskconv.pictures import Header
 from maskconv.plugin import Head
 from maskconv.store import unsafe
 from maskconv.wording import counted
@@ -166,7 +167,7 @@ class LabelboxReader(RecordReader[Unit, LabelboxHead]):
     def _name(self, row: Row, place: Place, items: dict[Row, str] | None, note: Note) -> str:
         """The item that a data row is."""
         if items is None or (row[0] == "globalKey" and row not in items):
-            return stem(row[1]) if row[0] == "globalKey" else row[1]
+            return _natural(row)
         if row not in items:
             text = f"--from-data-rows does not have the data row {row[1]!r}: the image is named so"
             fix = "add it, or export it too"
@@ -177,13 +178,28 @@ class LabelboxReader(RecordReader[Unit, LabelboxHead]):
         if unit.frames is not None:
             yield from self._frames(unit, unit.frames, head, note)
             return
-        place, size = self._picture(unit, note)
-        decoder = RowDecoder(self.source, unit.name, head.named, self.files, size, note)
+        place, header = self._picture(unit, note)
+        size, sized_by = (None, "") if header is None else (header.stored, _sized_by(header))
+        decoder = RowDecoder(self.source, unit.name, head.named, self.files, size, note, sized_by)
         for record in unit.places:
             decoder.take(record, self.read(record))
         image = decoder.finish(place)
         if image is not None:
-            yield image
+            yield image if header is None or header.orientation == 1 else self._turned(image, unit, header, note)
+
+    def _turned(self, image: AnnotatedImage, unit: Unit, header: Header, note: Note) -> AnnotatedImage:
+        """The annotations as viewers show the picture, if that is asked for."""
+        assert image.picture is not None  # noqa: S101 - the header is its
+        if self.options.orientation == "stored":
+            return image.replace(picture=turn.noted(image.picture, 1))
+        facts = {"unit": "images", "fix": turn.KEEP}
+        note(
+            unit.places[0].finding(
+                self.source, "labelbox-turned", Weight.WARNING, turn.said(header.orientation), unit.name, **facts
+            )
+        )
+        picture = turn.noted(image.picture, header.orientation)
+        return turn.image_turned(image.replace(picture=picture), header.orientation, *header.stored)
 
     def _frames(self, unit: Unit, keys: tuple[Key, ...], head: LabelboxHead, note: Note) -> Iterator[AnnotatedImage]:
         clips = self._clips(unit.places)
@@ -215,23 +231,26 @@ class LabelboxReader(RecordReader[Unit, LabelboxHead]):
             else replace(finding, weight=lower, message=f"{finding.message}: it was not checked")
         )
 
-    def _picture(self, unit: Unit, note: Note) -> tuple[Picture, tuple[int, int] | None]:
-        """The picture of a data row, and its size where the option ``images`` tells it."""
+    def _picture(self, unit: Unit, note: Note) -> tuple[Picture, Header | None]:
+        """The picture of a data row, and its header where it is in the folder ``images``."""
         if self.pictures is None:
             return picture(unit.row), None
         found = self.pictures.find(unit.row[1]) or self.pictures.find(unit.name)
-        try:
-            if found is not None:
-                width, height = pictures.size_of(found)
-                return Picture.unchecked(path=found.path, member=found.member, width=width, height=height), (
-                    width,
-                    height,
-                )
-        except DataError as error:
-            note(Finding(error.code, Weight.WARNING, error.message, error.where or Where(), fix=error.fix))
-        text = f"{self.pictures.folder} holds no readable picture of this name, so it tells no size"
-        note(Finding("labelbox-picture-missing", Weight.WARNING, text, Where(image=unit.name), unit="images"))
-        return picture(unit.row), None
+        seen = self.look(self.pictures, found, unit.name, note)
+        if seen is None:
+            return picture(unit.row), None
+        own = unit.name == _natural(unit.row)  # a name from a table asks for other keys
+        return (addressed(seen[0], unit.row, unit.name) if own else seen[0]), seen[1]
+
+
+def _sized_by(header: Header) -> str:
+    turned = f" in its file (EXIF orientation {header.orientation} turns it)" if header.orientation > 1 else ""
+    return f"the picture{turned}"
+
+
+def _natural(row: Row) -> str:
+    """What a data row is called, where no table names it."""
+    return stem(row[1]) if row[0] == "globalKey" else row[1]
 
 
 def _is(names: list[str]) -> str:

@@ -47,10 +47,11 @@ class RowDecoder:
         files: MaskFiles,
         size: Size | None,
         note: Note,
+        sized_by: str = "the picture",
     ) -> None:
         self._source, self._name, self._named, self._files, self._note = source, name, named, files, note
         self._size = size
-        self._sized_by = "the picture" if size else ""
+        self._sized_by = sized_by
         self._found: dict[str | int, Annotation] = {}
         self._shapes: dict[str | int, Place] = {}  # where those are that are no masks
         self._colors: dict[str | int, int] = {}  # of annotations that are colours of `_only`

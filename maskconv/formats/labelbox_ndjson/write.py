@@ -18,6 +18,7 @@ from maskconv.formats.labelbox_ndjson.clips import Clips
 from maskconv.formats.labelbox_ndjson.items import Item, held_items, wire
 from maskconv.formats.labelbox_ndjson.limits import limits
 from maskconv.formats.labelbox_ndjson.options import WriteOptions
+from maskconv.formats.labelbox_ndjson.orientation import Headers, stored
 from maskconv.formats.labelbox_ndjson.parts import Parts
 from maskconv.formats.labelbox_ndjson.plan import Plan, make_plan
 from maskconv.formats.labelbox_ndjson.previous import Previous, earlier
@@ -46,6 +47,10 @@ class LabelboxWriter(Writer[Plan]):
 
     Options = WriteOptions
     options: WriteOptions
+
+    def __init__(self, options: WriteOptions) -> None:
+        super().__init__(options)
+        self._headers = Headers()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.options,)
@@ -83,6 +88,8 @@ class LabelboxWriter(Writer[Plan]):
         for name in (image.name, image.split or ""):
             if reason := unsafe(name):
                 raise DataError(f"the name {name!r} {reason}", code="name-unsafe", fix="rename the item")
+        if self.options.orientation == "stored":
+            image = stored(image, self._headers, note)
         if plan.frames and clips.is_frame(image):
             return clips.encode(image, plan, note)
         row, guessed = plan.row(image, note)
