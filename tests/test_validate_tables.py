@@ -124,7 +124,7 @@ CVAT = [
     Row("the same, the background being of another colour", _map("background:0,0,0", "background:1,1,1"),
         "cvat-black-undeclared", E, ("x=0, y=0",), "add background:0,0,0::", CLASS, image="a", amount=int((CLASSES == 0).sum())),
     Row("object PNG missing: one mask per class, background included", {OBJECT: None},
-        "cvat-object-missing", W, ("'a'", "one of each class, background included"), "convert it to cvat-mask"),
+        "cvat-object-missing", D, ("'a'", "one of each class, background included"), "convert it to cvat-mask"),
     Row("class PNG missing: TypeError, no name", {CLASS: None},
         "cvat-class-missing", E, ("none in SegmentationClass", "TypeError"), "export it again", OBJECT, image="a"),
     Row("both missing: image silently empty", {CLASS: None, OBJECT: None},
@@ -141,7 +141,7 @@ CVAT = [
     Row("class set where instance is 0: pixels dropped silently", {OBJECT: png(VOC[np.where(OBJECTS == 2, 0, OBJECTS)])},
         "cvat-class-only", D, ("4 pixels", "x=5, y=3", "tree", "CVAT drops them"), "give them an instance", CLASS, image="a", amount=4),
     Row("instance set where class is background: Label 'background' is not registered", {OBJECT: png(VOC[_changed(OBJECTS, (0, 0, 3))])},
-        "cvat-background-instance", W, ("1 instance", "'background' is not registered"), "give them another label", CLASS, image="a"),
+        "cvat-background-instance", E, ("1 instance", "'background' is not registered"), "give them another label", CLASS, image="a"),
     Row("gray 16-bit: values mod 256; instances merge silently", {OBJECT: png(OBJECTS.astype(np.uint16) * 256)},
         "cvat-png-kind", E, ("16-bit gray", "lower 8 bits"), "convert it", OBJECT, image="a"),
     Row("gray + alpha: read as colours, undeclared", {CLASS: png(np.dstack([CLASSES, CLASSES * 0 + 255]))},
@@ -298,6 +298,10 @@ def test_the_same_set_in_a_folder_is_only_packed_wrongly(tmp_path: Path) -> None
     """What lies too deep or apart in a folder is mended by packing it; what CVAT refuses of the files stays an error."""
     deep = maskconv.validate(build(tmp_path / "deep", PLAIN | _below("a/b/c/d/e")))
     assert {f.code: f.weight for f in deep} == {"cvat-roots": W}
+    several = maskconv.validate(
+        build(tmp_path / "several", PLAIN | {f"more/{name}": data for name, data in PLAIN.items()})
+    )
+    assert {f.weight for f in one_of(several, "cvat-roots")} == {E}, "packing the folder makes no one set of two"
     wrong = maskconv.validate(build(tmp_path / "wrong", PLAIN | _subset("my_set.txt")))
     assert {f.code: f.weight for f in wrong} == {"cvat-split-name": E}
 
@@ -593,7 +597,7 @@ def test_what_the_trainer_rejects_or_misses(data: Path, row: Any) -> None:
 # --- real data --------------------------------------------------------------------------------------------------------
 
 SETS = ["cvat-oracle/plain/voc.zip", "cvat-oracle/media/voc.zip", "cvat-oracle/gray/voc.zip", "cvat-oracle/blank/voc.zip",
-        "cvat-smask-animals", "cvat-smask-noobject", "voc-datumaro-1", "voc-labelformat", "voc-labelme-instance",
+        "voc-datumaro-1", "voc-labelformat", "voc-labelme-instance",
         "voc-labelme-semantic", "voc-sci", "labelbox-oracle/import_all.ndjson", "labelbox-oracle/seed_format.ndjson",
         "labelbox-v2-labelformat/export-result.ndjson"]  # fmt: skip
 
@@ -602,6 +606,13 @@ SETS = ["cvat-oracle/plain/voc.zip", "cvat-oracle/media/voc.zip", "cvat-oracle/g
 def test_real_sets_pass(name: str) -> None:
     found = maskconv.validate(real_data(name))
     assert [str(f) for f in found if f.weight in BAD] == []
+
+
+def test_real_sets_that_cvat_would_not_take_as_they_are_fail() -> None:
+    """Both are read: one is a folder for each class, the other has class masks alone."""
+    several, lone = (maskconv.validate(real_data(f"cvat-smask-{name}")) for name in ("animals", "noobject"))
+    assert {f.code: f.weight for f in several if f.weight in BAD} == {"cvat-roots": E}
+    assert {f.code: f.weight for f in lone if f.weight in BAD} == {"cvat-object-missing": D}
 
 
 def test_labelbox_own_imports_pass() -> None:

@@ -311,7 +311,7 @@ def _note_background(found: Found, table: Table, where: Where, note: Note) -> No
         number = counted(count, "instance")
         text = f"{number} labelled {name!r}: kept, but CVAT refuses that (Label {name!r} is not registered)"
         fix = "for an upload, give them another label, or make a label of that name in the task"
-        note(Finding("cvat-background-instance", Weight.WARNING, text, where, count, "instances", fix))
+        note(Finding("cvat-background-instance", Weight.ERROR, text, where, count, "instances", fix))
 
 
 def from_classes(mask: MaskPng, table: Table, where: Where, note: Note, *, by_class: bool) -> Found:

@@ -30,6 +30,7 @@ _BEGINNING = 1 << 16  # bytes of a picture that hold its header, mostly
 # What CVAT refuses (an error) or loses silently (data) of a set that is read all the same. It is a warning for who
 # converts, and for sets of other tools: those that have no label map of CVAT.
 _READABLE = {
+    "cvat-background-instance": Weight.ERROR,
     "cvat-black-undeclared": Weight.ERROR,
     "cvat-folder-name": Weight.ERROR,
     "cvat-instance-color": Weight.ERROR,
@@ -38,6 +39,7 @@ _READABLE = {
     "cvat-list-line": Weight.DATA,
     "cvat-mask-suffix": Weight.DATA,
     "cvat-no-lists": Weight.ERROR,
+    "cvat-object-missing": Weight.DATA,
     "cvat-palette-index": Weight.ERROR,
     "cvat-png-kind": Weight.ERROR,
     "cvat-roots": Weight.ERROR,
@@ -45,7 +47,7 @@ _READABLE = {
     "cvat-unlisted": Weight.DATA,
     "cvat-void": Weight.ERROR,
 }
-_PLACES = frozenset({"cvat-labelmap-place", "cvat-roots"})  # what packing a folder may mend
+_PLACES = frozenset({"cvat-labelmap-place", "cvat-roots"})  # what packing one folder may mend
 
 
 class ReadOptions(Options):
@@ -107,7 +109,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
 
     def _weighed(self, note: Note) -> Note:
         """Lowers to a warning what only CVAT minds, unless this source goes there as it is."""
-        whole = self._for_cvat and not self.source.is_dir()
+        whole = self._for_cvat and (not self.source.is_dir() or len(self._layout.roots) > 1)
 
         def weighed(finding: Finding) -> None:
             refused = whole or (self._for_cvat and finding.code not in _PLACES)
@@ -200,7 +202,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             text = f"{layout.counted(lone.number, 'image')} without a mask in SegmentationObject, such as {lone.first!r}: {made}"
             text += "; CVAT makes one of each class, background included"
             where, fix = self._store.where(""), "for an upload, convert it to cvat-mask"
-            note(Finding("cvat-object-missing", Weight.WARNING, text, where, lone.number, "images", fix))
+            note(Finding("cvat-object-missing", Weight.DATA, text, where, lone.number, "images", fix))
 
     def decode(self, unit: Item, head: CvatHead, note: Note) -> Iterator[AnnotatedImage]:
         note = self._weighed(note)
