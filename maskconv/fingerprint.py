@@ -13,6 +13,7 @@ from typing import Any
 
 from maskconv import __version__
 from maskconv.sources import PathLike
+from maskconv.store import walk
 
 __all__ = ["fingerprint"]
 
@@ -95,11 +96,11 @@ def _stamp(path: str) -> list[Any]:
 
 def _files(path: str) -> Iterator[list[Any]]:
     if os.path.isdir(path):
-        for folder, names, files in os.walk(path):
+        for folder, names, files in walk(Path(path)):
             names[:] = sorted(name for name in names if not name.endswith(".partial"))
             for name in sorted(files):
                 place = os.path.join(folder, name)
-                facts = os.stat(place, follow_symlinks=False)
+                facts = os.stat(place, follow_symlinks=os.path.exists(place))
                 yield [os.path.relpath(place, path), facts.st_size, facts.st_mtime_ns]
     elif os.path.exists(path):
         facts = os.stat(path)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from maskconv import limits
+from maskconv._walk import MAX_DEPTH, Links, too_deep, walk
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Where
 
@@ -35,7 +36,6 @@ __all__ = [
     "walk",
 ]
 
-MAX_DEPTH = 64  # folders in one another
 # What zipfile raises on a damaged zip or member; it documents but the first.
 ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
@@ -45,7 +45,10 @@ _LOCAL = 30  # the fixed part of a zip's local file header
 
 
 class Entry(NamedTuple):
-    """One file of a store: small, picklable, and enough to read it again. ``offset`` is -1 in a folder."""
+    """One file of a store: small, picklable, and enough to read it again.
+
+    ``offset`` is -1 in a folder, ``size`` where it cannot be read.
+    """
 
     name: str
     size: int
@@ -63,20 +66,6 @@ def unsafe(name: str) -> str:
     if ".." in parts:
         return "leads out of the data set with '..'"
     return "holds a NUL character" if "\0" in name else ""
-
-
-def walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """`os.walk`, which recurs, down to `MAX_DEPTH`. Raises SourceError for what lies deeper."""
-    top = len(Path(folder).parts)
-    for base, folders, files in os.walk(folder):
-        if folders and len(Path(base).parts) - top >= MAX_DEPTH:
-            raise _too_deep(Path(base))
-        yield base, folders, files
-
-
-def _too_deep(folder: Path) -> SourceError:
-    text = f"lies deeper than {MAX_DEPTH} folders"
-    return SourceError(text, where=Where(path=str(folder)), code="source-too-deep", fix="move the data set up")
 
 
 class Store(ABC):
@@ -124,23 +113,27 @@ class Store(ABC):
 
 
 class FolderStore(Store):
-    """A folder's files; symbolic links to files are followed only inside the folder, those to folders never."""
+    """A folder's files. Links are followed, for whoever names a folder has them on purpose; but not by `find`.
+
+    What is listed and cannot be read, such as a link to nothing, has the size -1. ``deep`` says whether folders in it count.
+    """
+
+    def __init__(self, path: Path, *, deep: bool = True) -> None:
+        super().__init__(path)
+        self._deep = deep
 
     def entries(self) -> Iterator[Entry]:
-        yield from self._below(self.path, "", os.path.realpath(self.path))
+        yield from self._below(self.path, "", Links(self.path))
 
-    def _below(self, folder: Path, prefix: str, root: str) -> Iterator[Entry]:
+    def _below(self, folder: Path, prefix: str, links: Links) -> Iterator[Entry]:
         """In the order of whole names, as a zip's members have it: "a.png" comes before "a/b.png"."""
-        for name, item in sorted((i.name + "/" * i.is_dir(follow_symlinks=False), i) for i in self._listed(folder)):
-            if name.endswith("/"):
+        for name, item in sorted((i.name + "/" * os.path.isdir(i), i) for i in self._listed(folder)):
+            if not name.endswith("/"):
+                yield Entry(prefix + name, _size(item))
+            elif self._deep and links.lead_on(folder / item.name):
                 if prefix.count("/") >= MAX_DEPTH:
-                    raise _too_deep(folder)
-                yield from self._below(folder / item.name, prefix + name, root)
-            elif not item.is_symlink() or Path(os.path.realpath(item.path)).is_relative_to(root):
-                with suppress(OSError):  # a dangling link
-                    facts = item.stat()
-                    if stat.S_ISREG(facts.st_mode):
-                        yield Entry(prefix + name, facts.st_size)
+                    raise too_deep(folder)
+                yield from self._below(folder / item.name, prefix + name, links)
 
     def _listed(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
@@ -169,17 +162,38 @@ class FolderStore(Store):
     def read(self, entry: Entry) -> bytes:
         if entry.size > limits.member():
             raise self._too_big(entry.name, entry.size)
+        self._require(entry)
         try:
             return Path(self.path, entry.name).read_bytes()
         except OSError as error:
             raise self._unreadable(entry.name, error) from error
 
     def start(self, entry: Entry, count: int) -> bytes:
+        self._require(entry)
         try:
             with Path(self.path, entry.name).open("rb") as file:
                 return file.read(count)
         except OSError as error:
             raise self._unreadable(entry.name, error) from error
+
+    def _require(self, entry: Entry) -> None:
+        """Raises DataError for what is no regular file, such as a pipe, and for a link to nothing."""
+        if entry.size >= 0:
+            return
+        path = Path(self.path, entry.name)
+        text, fix = "is no regular file", "put one in its place, or remove it"
+        if path.is_symlink() and not path.exists():
+            text = f"is a link to {os.readlink(path)}, which is not there"
+            fix = "fetch the file itself (git annex get, dvc pull), or remove the link"
+        raise DataError(text, where=self.where(entry.name), code="member-unreadable", fix=fix)
+
+
+def _size(item: os.DirEntry[str]) -> int:
+    with suppress(OSError):
+        facts = item.stat()
+        if stat.S_ISREG(facts.st_mode):
+            return facts.st_size
+    return -1
 
 
 class ZipStore(Store):

@@ -35,6 +35,7 @@ from maskconv.store import FolderStore, ZipStore
 from tests import hostile
 
 PAGE = Path(__file__).parents[1] / "docs" / "safety.md"
+STREET = Path(__file__).parents[1] / "fixtures" / "cvat-mask" / "street.zip"
 
 
 def outcome(path: Path, format_: str, **options: Any) -> set[str]:
@@ -136,6 +137,36 @@ def test_links_in_a_zip_are_their_text(tmp_path):
     member = ("SegmentationClass/a.png", str(secret).encode())
     (tmp_path / "x.zip").write_bytes(hostile.raw_zip(member, mode=0o120777))
     assert "png-foreign" in outcome(tmp_path / "x.zip", "cvat-mask")
+
+
+@pytest.mark.parametrize("name", ["set", "arrays"])
+@pytest.mark.parametrize("pattern", ["*", "**/*.*"], ids=["folders", "files"])
+def test_links_in_a_folder_are_followed(tmp_path, name, pattern):
+    """A CVAT set and arrays whose files or folders are kept elsewhere are read as if they were here."""
+    with zipfile.ZipFile(STREET) as archive:
+        archive.extractall(tmp_path / "set")
+    maskconv.convert(tmp_path / "set", tmp_path / "arrays", to="mask-data", on_error="skip")
+    for path in (tmp_path / name).glob(pattern):
+        place = tmp_path / "linked" / path.relative_to(tmp_path / name)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(path)
+    expected, found = maskconv.info(tmp_path / name), maskconv.info(tmp_path / "linked")
+    assert expected["instances"]
+    facts = ("format", "images", "instances", "labels", "sizes", "codes")
+    assert [found[fact] for fact in facts] == [expected[fact] for fact in facts]
+
+
+def test_a_link_to_nothing_is_an_error(tmp_path):
+    """As git-annex leaves them where the data has not been fetched."""
+    with zipfile.ZipFile(STREET) as archive:
+        archive.extractall(tmp_path / "set")
+    mask = min((tmp_path / "set/SegmentationClass").rglob("*.png"))
+    mask.unlink()
+    mask.symlink_to("../.git/annex/objects/x.png")
+    wrong = [f for f in maskconv.validate(tmp_path / "set") if f.weight is Weight.ERROR]
+    assert {f.code for f in wrong} == {"member-unreadable"}
+    assert "is a link to ../.git/annex/objects/x.png, which is not there" in str(wrong[0].message)
+    assert str(mask) == str(wrong[0].where)
 
 
 @pytest.mark.parametrize("format_", ZIPPED)

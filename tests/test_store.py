@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from maskconv.errors import DataError, MaskconvError, SourceError
 from maskconv.limits import DEFAULTS
-from maskconv.store import Entry, FolderStore, Store, ZipStore, open_store, unsafe
+from maskconv.store import Entry, FolderStore, Store, ZipStore, open_store, unsafe, walk
 
 MAX_MEMBER = DEFAULTS["MASKCONV_MAX_MEMBER"]
 FILES = {
@@ -129,17 +129,67 @@ def test_many_threads_read_at_once(tmp_path: Path, threads: int) -> None:
 # -- links -----------------------------------------------------------------------------------------------------------
 
 
-def test_links_do_not_lead_out_of_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(b"secret")
+def test_links_of_a_folder_are_followed(tmp_path: Path) -> None:
+    """git-annex, DVC and caches of downloads keep the data elsewhere, and links to it where it is looked for."""
+    (tmp_path / "data").write_bytes(b"data")
+    unpack(tmp_path / "far", {"deep/b.txt": b"b"})
     folder = unpack(tmp_path / "folder", {"in/a.txt": b"a"})
     (folder / "inside").symlink_to("in/a.txt")
-    (folder / "outside").symlink_to("../secret")
-    (folder / "in" / "absolute").symlink_to(tmp_path / "secret")
+    (folder / "outside").symlink_to("../data")
+    (folder / "in" / "absolute").symlink_to(tmp_path / "data")
+    (folder / "linked").symlink_to(tmp_path / "far")
+    (folder / "in.d").symlink_to("in")
+    files = {"in.d/a.txt": b"a", "in.d/absolute": b"data", "in/a.txt": b"a", "in/absolute": b"data"}
+    files |= {"inside": b"a", "linked/deep/b.txt": b"b", "outside": b"data"}
+    assert contents(FolderStore(folder)) == files
+    assert [entry.name for entry in FolderStore(folder).entries()] == sorted(files)
+    walked = (Path(base, name) for base, _, names in walk(folder) for name in names)
+    assert sorted(path.relative_to(folder).as_posix() for path in walked) == sorted(files)
+    assert set(contents(FolderStore(folder, deep=False))) == {"inside", "outside"}
+
+
+def test_links_that_lead_back_are_not_followed(tmp_path: Path) -> None:
+    folder = unpack(tmp_path / "folder", {"a/1": b"1", "b/2": b"2"})
+    (folder / "self").symlink_to(".")
+    (folder / "a" / "up").symlink_to("../..")
+    (folder / "a" / "other").symlink_to("../b")
+    (folder / "b" / "other").symlink_to("../a")
+    files = {"a/1": b"1", "a/other/2": b"2", "b/2": b"2", "b/other/1": b"1"}
+    assert contents(FolderStore(folder)) == files
+    assert sum(len(names) for _, _, names in walk(folder)) == len(files)
+
+
+def test_links_to_links_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of 20 folders holds two links to the next: a million paths."""
+    for number in range(20):
+        (tmp_path / str(number)).mkdir()
+        for name in ("x", "y"):
+            (tmp_path / str(number) / name).symlink_to(f"../{number + 1}")
+    unpack(tmp_path / "20", {"1.png": b"1"})
+    monkeypatch.setattr("maskconv._walk.MAX_LINKS", 100)
+    with pytest.raises(SourceError, match="holds more than 100 links to folders; name the folder that they lead to"):
+        contents(FolderStore(tmp_path / "0"))
+    with pytest.raises(SourceError, match="links to folders"):
+        list(walk(tmp_path / "0"))
+
+
+def test_what_cannot_be_read_is_listed_and_told(tmp_path: Path) -> None:
+    folder = unpack(tmp_path / "folder", {"a.txt": b"a"})
     (folder / "dangling").symlink_to("nowhere")
     (folder / "loop").symlink_to("loop")
-    (folder / "up").symlink_to("..")
     os.mkfifo(folder / "pipe")
-    assert contents(FolderStore(folder)) == {"in/a.txt": b"a", "inside": b"a"}
+    store, reasons = FolderStore(folder), {}
+    for entry in list(store.entries())[1:]:
+        for read in (store.read, lambda entry: store.start(entry, 4)):
+            with pytest.raises(DataError) as caught:
+                read(entry)
+            reasons[entry.name] = caught.value.message
+            assert str(caught.value.where) == f"{folder}/{entry.name}" and caught.value.code == "member-unreadable"
+    assert reasons == {
+        "dangling": "is a link to nowhere, which is not there",
+        "loop": "is a link to loop, which is not there",
+        "pipe": "is no regular file",
+    }
 
 
 def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

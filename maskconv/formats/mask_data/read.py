@@ -57,7 +57,7 @@ class MaskDataReader(Reader[Item, ArrayHead]):
     def open(self) -> None:
         single = self.source.is_file() and self.source.suffix.lower() != ".zip"
         self._only = self.source.name if single else ""
-        self._store: Store = FolderStore(self.source.parent) if single else open_store(self.source)
+        self._store: Store = FolderStore(self.source.parent, deep=False) if single else open_store(self.source)
         self._store.open()
         self._objects = Objects(self.options.objects) if self.options.objects is not None else None
 
