@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 MOST_LABELS = 20
+MOST_CAUSES = 5
 SIDE_BY_SIDE = 56  # cells the message column needs to stand beside the code, not below it
 NOUNS = {"error": "error", "data": "data loss", "warning": "warning", "info": "note"}
 
@@ -91,10 +92,16 @@ def _part(written: int, read: int, noun: str) -> str:
 # Findings of a conversion: by code, heaviest first.
 
 
-def finding_lines(report: Report, look: Look, *, weights: Iterable[str], listed: Iterable[str]) -> Iterator[str]:
-    """One block a code, heaviest first; of ``listed`` weights every example is shown, of others the first."""
+def finding_lines(
+    report: Report, look: Look, *, weights: Iterable[str], listed: Iterable[str], causes: bool = False
+) -> Iterator[str]:
+    """One block a code, heaviest first; of ``listed`` weights every example is shown, of others the first.
+
+    With ``causes`` what may explain the errors is shown as well.
+    """
     shown, listed = set(weights), set(listed)
     tallies = [t for t in report.heaviest if t.weight in shown]
+    tallies += [t for t in _causes(report) if t.weight not in shown] if causes else []
     facts = [[plain(t.weight), plain(t.code), f"{t.count:,}x", _amount(t)] for t in tallies]
     widths = [max((cells(row[i]) for row in facts), default=0) for i in range(4)]
     for tally, row in zip(tallies, facts, strict=True):
@@ -103,6 +110,24 @@ def finding_lines(report: Report, look: Look, *, weights: Iterable[str], listed:
         cell = [row[0] + padding[0], row[1] + padding[1], padding[2] + row[2], row[3] + padding[3]]
         head, used = "  ".join(cell), sum(widths) + 6
         yield from _block(head, used, widths[0] + 2, _says(tally, every=tally.weight in listed), look)
+
+
+def _causes(report: Report) -> list[Tally]:
+    """Losses and warnings of the images that have an error, which may have got a folder before their names since; where
+    no image was read, all of them."""
+    wrong = {f.where.image for t in report.heaviest if t.weight == "error" for f in t.examples}
+    names = {"/".join(parts[i:]) for name in wrong for parts in [name.split("/")] for i in range(len(parts))} - {""}
+    found: list[Tally] = []
+    for tally in report.heaviest:
+        if tally.weight in ("data", "warning"):
+            told = [f for f in tally.examples if f.where.image in names]
+            if not report.images or len(told) == tally.count:
+                found.append(tally)
+            elif told:
+                found.append(type(tally)(tally.code, tally.weight, tally.unit))
+                for finding in told:
+                    found[-1].add(finding)
+    return found[:MOST_CAUSES]
 
 
 def _amount(tally: Tally) -> str:

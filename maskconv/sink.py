@@ -199,10 +199,7 @@ class Sink:
         if not (report.failed and on_error == "fail"):
             self.writer.finish(report.add)
         if report.failed and (on_error == "fail" or not report.images_written):
-            count = report.count(Weight.ERROR)
-            text = f"nothing was written: the source has {count} error{'s' if count > 1 else ''}"
-            them = "them" if count > 1 else "it"
-            raise ConversionError(text, report=report, fix=f"mend {them}, or leave {them} out with --on-error skip")
+            raise _failure(report, on_error)
         if report.lossy and on_loss == "fail":
             text = "nothing was written: data would be lost, and --on-loss fail forbids it"
             raise LossError(text, report=report, fix="see the findings, or convert with --on-loss warn")
@@ -229,6 +226,18 @@ class Sink:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.abort(keep=kind is not None and not issubclass(kind, ConversionError))
+
+
+def _failure(report: Report, on_error: OnError) -> ConversionError:
+    count = report.count(Weight.ERROR)
+    text = f"nothing was written: the source has {count} error{'s' if count > 1 else ''}"
+    them = "them" if count > 1 else "it"
+    fix = f"mend {them}"
+    if on_error == "skip":
+        text += f", and nothing is left without what {'they hit' if count > 1 else 'it hits'}"
+    elif report.images:
+        fix += f", or leave {them} out with --on-error skip"
+    return ConversionError(text, report=report, fix=fix)
 
 
 def open_sink(

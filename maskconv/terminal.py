@@ -84,11 +84,14 @@ class Terminal:
         for line in hanging(mark, plain(text), self.look(err=True)):
             self.line(line, err=True)
 
-    def findings(self, report: Report, *, weights: Collection[str], listed: Collection[str]) -> None:
+    def findings(
+        self, report: Report, *, weights: Collection[str], listed: Collection[str], causes: bool = False
+    ) -> None:
         """The findings by code, on stderr."""
         from maskconv import face
 
-        for line in face.finding_lines(report, self.look(err=True), weights=weights, listed=listed):
+        shown = {"weights": weights, "listed": listed}
+        for line in face.finding_lines(report, self.look(err=True), causes=causes, **shown):
             self.line(line, err=True)
 
     def document(self, value: dict[str, Any]) -> None:
@@ -183,7 +186,7 @@ class Terminal:
 
         if report is not None and kind != "Stopped":
             weights = ("error", "data") if kind == "LossError" else ("error",)
-            self.findings(report, weights=weights, listed=weights)
+            self.findings(report, weights=weights, listed=weights, causes=not self.quiet)
         for line in face.error_lines(text, self.look(err=True)):
             self.line(line, err=True)
 

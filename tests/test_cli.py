@@ -227,6 +227,72 @@ def test_all_errors_are_listed_and_nothing_is_written(run, here):
     assert [p.name for p in here.iterdir()] == ["a.mcv"]
 
 
+def shapes_of(*keys):
+    triangle = [{"x": x, "y": y} for x, y in ((1, 1), (9, 1), (9, 9))]
+    records = [{"name": "car", "dataRow": {"globalKey": key}, "polygon": triangle} for key in keys]
+    return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def test_what_explains_an_error_is_shown_beside_it(run, here):
+    """Pictures that are missing where they are looked for: of the very images that lack a size, and of no others."""
+    from PIL import Image
+
+    (here / "pictures").mkdir()
+    Image.new("RGB", (12, 12)).save(here / "pictures" / "there.png")
+    (here / "in.ndjson").write_text(shapes_of("there.png", "x/gone.png", "lost.png"))
+    command = ("convert", "in.ndjson", "out.zip", "--from", "labelbox-ndjson", "--from-images", "pictures")
+    for more in ((), ("--name", "{source}/{name}")):
+        status, _, err = run(*command, *more)
+        assert status == 1
+        told = [line for line in err.splitlines() if line.startswith("warning")]
+        assert len(told) == 1
+        assert re.match(r"warning +labelbox-picture-missing +2x +2 images +pictures holds no readable picture", told[0])
+        assert "labelbox-uuid-missing" not in err and "polygons-painted" not in err
+        assert err.splitlines()[-1].startswith("error: nothing was written: the source has 2 errors")
+    assert "picture-missing" not in run(*command, "--quiet")[2]
+
+
+def test_what_explains_that_there_is_no_image_is_shown(run, here):
+    row = {"dataRow": {"globalKey": "a.png"}, "name": "a", "answer": "x"}
+    (here / "in.ndjson").write_text(f"{json.dumps(row)}\n" * 3)
+    status, _, err = run("convert", "in.ndjson", "out.zip", "--from", "labelbox-ndjson")
+    lines = err.splitlines()
+    assert status == 1
+    assert lines[0].startswith("error  source-empty")
+    assert (
+        re.match(r"data +labelbox-no-segmentation +3x", lines[2])
+        and "a classification of the whole data row" in lines[2]
+    )
+    assert lines[3] == "error: nothing was written: the source has 1 error; mend it"
+
+
+def test_the_causes_that_are_shown_are_few(here):
+    from maskconv import face
+    from maskconv.finding import Report
+    from maskconv.layout import Look
+
+    report = Report(images=1)
+    report.add(Finding("wrong", Weight.ERROR, "it is wrong", Where(image="a")))
+    for number in range(9):
+        for name in ("b", "a", "a", "ba"):
+            report.add(Finding(f"odd-{number}", Weight.WARNING, f"{name} is odd", Where(image=name), 2, "pixels"))
+    report.add(Finding("fine", Weight.INFO, "a is fine", Where(image="a")))
+    shown = {"weights": ("error",), "listed": ("error",)}
+    lines = list(face.finding_lines(report, Look(None, False), causes=True, **shown))
+    assert len(lines) == 6
+    assert all(re.match(rf"warning +odd-{n} +2x +4 pixels +a is odd", line) for n, line in enumerate(lines[1:]))
+    assert list(face.finding_lines(report, Look(None, False), **shown)) == ["error  wrong  1x    image a: it is wrong"]
+
+
+def test_nothing_that_could_be_left_out_is_offered(run, here):
+    """With --on-error skip there is no other way."""
+    break_lines(here / "a.mcv", *range(2, len((here / "a.mcv").read_text().splitlines()) + 1))
+    status, _, err = run("convert", "a.mcv", "b.mcv", "--on-error", "skip")
+    last = err.splitlines()[-1]
+    assert status == 1 and last.startswith("error: nothing was written: the source has ")
+    assert last.endswith(" errors, and nothing is left without what they hit; mend them")
+
+
 def test_examples_end_after_twenty(run, here):
     write_source(here / "many.mcv", 30)
     break_lines(here / "many.mcv", *range(2, 32), text="{}")
