@@ -28,7 +28,7 @@ from maskconv.finding import Finding, Weight
 from maskconv.formats.labelbox_export import FORMAT, choose, classify, document
 from maskconv.formats.labelbox_export.index import Index, digest
 from maskconv.labelbox.checks import RecordError
-from maskconv.labelbox.turn import swaps, turned
+from maskconv.labelbox.turn import back, swaps, turned
 from maskconv.model import AnnotatedImage, Label, PixelRule, Polygon
 from tests.places import FIXTURES, REAL_DATA, real_data
 from tests.servers import MaskServer
@@ -440,7 +440,9 @@ def test_turning_is_what_a_viewer_does(orientation: int, data: st.DataObject) ->
     shown = np.asarray(ImageOps.exif_transpose(Image.open(file))) > 0
     height, width = size
     assert swaps(orientation) == (orientation > 4)
-    assert np.array_equal(turned(Mask.from_array(bitmap), orientation, width, height).to_array(), shown)
+    mask = turned(Mask.from_array(bitmap), orientation, width, height)
+    assert mask == Mask.from_array(shown) and not mask.starts.flags.writeable
+    assert turned(mask, back(orientation), *shown.shape[::-1]) == Mask.from_array(bitmap)
     x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     w, h = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
     block = np.zeros(size, bool)

@@ -8,7 +8,6 @@ __all__ = [
     "EXTERNAL",
     "Row",
     "addressed",
-    "at_labelbox",
     "extension",
     "is_external",
     "known_extension",
@@ -46,11 +45,6 @@ def addressed(place: Picture, row: Row, name: str) -> Picture:
     """A picture with the data row that it is, while its item is called ``name``."""
     kind, key = row
     return Picture.unchecked(**(place.__dict__ | {"origin": (_AT_LABELBOX[kind], key, name)}))
-
-
-def at_labelbox(place: Picture) -> bool:
-    """Whether only Labelbox has a picture."""
-    return place.path.startswith("labelbox:")
 
 
 def is_external(image: AnnotatedImage) -> bool:

@@ -3,13 +3,17 @@ viewer shows. Each way is exact."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
-from maskconv import geometry
+from maskconv import geometry, runs
+from maskconv._value import frozen
 from maskconv.model import AnnotatedImage, Box, Mask, Picture, Shape
 
 __all__ = ["KEEP", "back", "image_turned", "noted", "said", "swaps", "turned"]
 
+N = TypeVar("N", int, float)
 # orientation: width and height are swapped, then left and right, then top and bottom; Exif 2.32, tag 274
 _TURNS = {
     1: (False, False, False),
@@ -65,16 +69,30 @@ def turned(shape: Shape, orientation: int, width: int, height: int) -> Shape:
 
 
 def _mask(mask: Mask, orientation: int) -> Mask:
+    """Only the part that holds its pixels is turned: pictures of cameras are large."""
     swap, across, down = _TURNS[orientation]
-    array = mask.to_array().T if swap else mask.to_array()
-    return Mask.from_array(np.ascontiguousarray(array[:: -1 if down else 1, :: -1 if across else 1]))
+    width, height = (mask.height, mask.width) if swap else (mask.width, mask.height)
+    if not len(mask.starts):
+        return Mask.unchecked(width=width, height=height, starts=mask.starts, lengths=mask.lengths)
+    part, x, y = mask.crop()
+    h, w = part.shape
+    left, top, w, h = _place((x, y, w, h), orientation, mask.width, mask.height)
+    part = (part.T if swap else part)[:: -1 if down else 1, :: -1 if across else 1]
+    starts, lengths = runs.from_bitmap(np.ascontiguousarray(part))
+    rows, columns = np.divmod(starts, w)
+    starts = frozen(((rows + top) * width + columns + left).astype(np.int32))
+    return Mask.unchecked(width=width, height=height, starts=starts, lengths=lengths)
 
 
 def _box(box: Box, orientation: int, width: int, height: int) -> Box:
+    x, y, w, h = _place((box.x, box.y, box.width, box.height), orientation, width, height)
+    return Box.unchecked(x=x, y=y, width=w, height=h, rotation=0.0)
+
+
+def _place(box: tuple[N, N, N, N], orientation: int, width: int, height: int) -> tuple[N, N, N, N]:
+    """A box (x, y, width, height) in the turned picture."""
     swap, across, down = _TURNS[orientation]
-    x, y, w, h = box.x, box.y, box.width, box.height
+    x, y, w, h = box
     if swap:
         x, y, w, h, width, height = y, x, h, w, height, width
-    return Box.unchecked(
-        x=width - x - w if across else x, y=height - y - h if down else y, width=w, height=h, rotation=0.0
-    )
+    return (width - x - w if across else x), (height - y - h if down else y), w, h

@@ -9,7 +9,6 @@ from maskconv import pictures
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Note, Weight
 from maskconv.labelbox import turn
-from maskconv.labelbox.names import at_labelbox
 from maskconv.model import AnnotatedImage, Picture
 from maskconv.pictures import Header
 from maskconv.store import Entry, ZipStore
@@ -29,7 +28,7 @@ class Headers:
 
     def of(self, picture: Picture) -> Header | None:
         """None where it cannot be read."""
-        if at_labelbox(picture):
+        if not pictures.is_local(picture):
             return None
         try:
             return self._in_zip(picture) if picture.member else pictures.header_of(picture)
