@@ -817,7 +817,27 @@ def test_more_than_255_instances_are_read(tmp_path: Path) -> None:
     got = read(tmp_path, PLAIN | {CLASS: png(COLORS[(objects > 0).astype(int)]), OBJECT: png(voc(400)[objects])})
     assert [a.id for a in got.images[0].annotations] == list(range(1, 400))
     assert all(pixels(a.shape) == {(a.id % 20, a.id // 20)} for a in got.images[0].annotations)
-    assert got.one("cvat-instance-color").weight is Weight.WARNING
+    many = got.one("cvat-too-many")
+    assert (many.weight, many.amount, many.unit, many.where.member) == (Weight.WARNING, 399, "instances", OBJECT)
+    assert not [f for f in got.report.findings if f.code == "cvat-instance-color"]
+
+
+@pytest.mark.parametrize("count", [255, 256])
+def test_what_cannot_be_mended_by_another_numbering(tmp_path: Path, count: int) -> None:
+    """Colours beyond CVAT's are no matter of the number of instances, and the other way round: the fix says what helps."""
+    numbers = np.arange(1, 257).clip(max=count).reshape(16, 16) + 1000
+    files = {CLASS: png(COLORS[np.ones((16, 16), np.uint8)]), OBJECT: png(voc(1300)[numbers])}
+    path = build(tmp_path / "a.zip", PLAIN | files)
+    wrong = [f for f in maskconv.validate(path) if f.weight is Weight.ERROR]
+    assert [f.code for f in wrong] == ["cvat-instance-color" if count == 255 else "cvat-too-many"]
+    if count == 255:
+        assert "convert it to cvat-mask" in wrong[0].fix
+        maskconv.convert(path, tmp_path / "b.zip")
+        return
+    assert "convert" not in wrong[0].fix
+    with pytest.raises(maskconv.ConversionError) as caught:
+        maskconv.convert(path, tmp_path / "b.zip")
+    assert {f.code for f in caught.value.report.findings if f.weight is Weight.ERROR} == {"cvat-too-many"}
 
 
 def test_16_bit_gray_instances(tmp_path: Path) -> None:

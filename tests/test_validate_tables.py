@@ -96,9 +96,9 @@ def _meta(labels: list[str]) -> dict[str, Any]:
     return {"dataset_meta.json": json.dumps(known)}
 
 
-def _300() -> dict[str, Any]:
+def _300(*, gray: bool = False) -> dict[str, Any]:
     numbers = np.arange(1, 301, dtype=np.uint16).reshape(15, 20)
-    return {CLASS: png(COLORS[np.ones((15, 20), np.uint8)]), OBJECT: png(voc(301)[numbers])}
+    return {CLASS: png(COLORS[np.ones((15, 20), np.uint8)]), OBJECT: png(numbers if gray else voc(301)[numbers])}
 
 
 MAP, LIST = "labelmap.txt", DEFAULT
@@ -147,7 +147,9 @@ CVAT = [
     Row("gray + alpha: read as colours, undeclared", {CLASS: png(np.dstack([CLASSES, CLASSES * 0 + 255]))},
         "cvat-png-kind", E, ("alpha", "Undeclared color"), "convert it", CLASS, image="a"),
     Row("more than 255 instances: wraps at 256", _300(),
-        "cvat-instance-color", E, (str(tuple(voc(301)[300].tolist())), "256 that CVAT's importer knows"), "numbers the instances anew", OBJECT, image="a"),
+        "cvat-too-many", E, ("300 instances", "CVAT's importer knows 255"), "split the image", OBJECT, image="a", amount=300),
+    Row("the same in 16-bit gray: values mod 256", _300(gray=True),
+        "cvat-too-many", E, ("300 instances", "CVAT's importer knows 255"), "split the image", OBJECT, image="a", amount=300),
     Row(".PNG masks: ignored silently", {CLASS: None, "SegmentationClass/a.PNG": PLAIN[CLASS]},
         "cvat-mask-suffix", D, ("ignores masks named .PNG",), "rename it to .png", "SegmentationClass/a.PNG"),
     Row(".jpg masks: ignored silently", {CLASS: None, OBJECT: None, "SegmentationClass/a.jpg": b"..."},

@@ -24,6 +24,7 @@ REFUSED = {
     "cvat-index-undeclared": "Undeclared label '3'",
     "cvat-color-undeclared": "Undeclared color",
     "cvat-instance-color": "Undeclared color",
+    "cvat-too-many": "Undeclared color",
     "cvat-black-undeclared": "Undeclared color (0, 0, 0)",
     "cvat-class-missing": "TypeError",
     "cvat-size-mismatch": "broadcast",

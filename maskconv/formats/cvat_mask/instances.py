@@ -168,17 +168,19 @@ def _note_kind(mask: MaskPng, which: str, where: Where, note: Note) -> None:
 
 def _indices(pair: Pair, note: Note) -> NDArray[Any]:
     """The instance index of each run of the instance mask: VOC's colour number, or the gray value."""
-    mask = pair.objects
-    _note_kind(mask, "instance", pair.object_where, note)
-    indices = mask.map.values
+    mask, indices = pair.objects, pair.objects.map.values
+    colors = np.zeros(1, np.uint32)
     if mask.kind is Kind.RGB:
-        indices = png.voc_index(indices)
-        _note_color(int(indices.max()), pair, note)
+        colors = indices = png.voc_index(indices)
     elif mask.palette is not None:
         used = np.flatnonzero(np.bincount(indices))
         by_color = png.voc_index(png.pack(mask.palette))
-        _note_color(int(by_color[used].max()), pair, note)
-        indices = _entries(by_color, used)[indices]
+        colors, indices = by_color[used], _entries(by_color, used)[indices]
+    if indices.max() > HIGHEST and (count := int(np.count_nonzero(np.unique(indices)))) > HIGHEST:
+        _note_many(count, pair, note)
+    else:
+        _note_kind(mask, "instance", pair.object_where, note)
+        _note_color(int(colors.max()), pair, note)
     if not indices.any():
         text = "the instance mask shows no instance; older versions of CVAT fail on it (zero-size array)"
         fix = "for an upload, remove both masks and keep the list's line"
@@ -200,6 +202,12 @@ def _note_color(highest: int, pair: Pair, note: Note) -> None:
         text = f"the instance colour {color} is none of the 256 that CVAT's importer knows (Undeclared color)"
         fix = "it is read here; for an upload, convert it to cvat-mask, which numbers the instances anew"
         note(Finding("cvat-instance-color", Weight.ERROR, text, pair.object_where, fix=fix))
+
+
+def _note_many(count: int, pair: Pair, note: Note) -> None:
+    text = f"the instance mask shows {count:,} instances; CVAT's importer knows {HIGHEST} in an image"
+    fix = "it is read here; for an upload, split the image, or leave instances out"
+    note(Finding("cvat-too-many", Weight.ERROR, text, pair.object_where, count, "instances", fix))
 
 
 def _plain(pair: Pair, classes: Read, indices: NDArray[Any]) -> Found | None:

@@ -44,6 +44,7 @@ _READABLE = {
     "cvat-png-kind": Weight.ERROR,
     "cvat-roots": Weight.ERROR,
     "cvat-split-name": Weight.ERROR,
+    "cvat-too-many": Weight.ERROR,
     "cvat-unlisted": Weight.DATA,
     "cvat-void": Weight.ERROR,
 }
