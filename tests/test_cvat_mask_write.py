@@ -451,6 +451,7 @@ def test_a_label_that_the_lock_lacks(tmp_path: Path) -> None:
     assert finding.code == "label-unknown"
     assert finding.where.image == "a"
     assert "'cars' is not in the label map (did you mean 'car'?)" in finding.message
+    assert "--to-allow-new-labels true" in finding.fix and "--labels FILE" in finding.fix
     assert not (tmp_path / "out.zip").exists()
     maskconv.convert(source, tmp_path / "out.zip", write=options, on_error="skip")
     assert [a.label for a in read(tmp_path / "out.zip").images[0].annotations] == ["car"]

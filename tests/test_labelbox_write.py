@@ -40,6 +40,7 @@ from maskconv import (
 )
 from maskconv.finding import Weight
 from maskconv.formats.labelbox_ndjson import FORMAT
+from maskconv.formats.labelbox_ndjson.tables import schemas
 from maskconv.formats.labelbox_ndjson.uuids import Uuids, namespace
 from maskconv.labelbox import BoxRecord, MaskRecord, PolygonRecord, parse_record
 from maskconv.model import Encoded
@@ -420,7 +421,10 @@ def test_schema_ids(tmp_path):
         ]
     }
     (tmp_path / "o.json").write_bytes(orjson.dumps(ontology))
-    for table in ({"car": A, "dog": C}, tmp_path / "o.json", ontology):
+    project = {"name": "Streets", "normalized": ontology}
+    (tmp_path / "p.json").write_bytes(orjson.dumps(project))
+    tables = ({"car": A, "dog": C}, tmp_path / "o.json", ontology, project, tmp_path / "p.json", {"ontology": project})
+    for table in tables:
         records, findings = write(
             tmp_path, image(annotation(), annotation(Box(x=1, y=1, width=2, height=2), "dog")), schema_ids=table
         )
@@ -428,13 +432,15 @@ def test_schema_ids(tmp_path):
         assert "labelbox-schema-odd" not in findings
     records, _ = write(tmp_path, image(annotation()), schema_ids=ontology, shape="polygon")
     assert records[0]["schemaId"] == B
+    labels = {"tools": A, "normalized": B, "ontology": C}
+    assert {label: schemas(labels).find(label, "mask") for label in labels} == labels
     for label, words in (("dog", "'dog' as rectangle, not as a tool for a mask"), ("cra", "did you mean 'car'")):
         _, findings = encode(annotation(label=label), schema_ids=ontology)
         assert words in findings[0].message
     assert write(tmp_path, image(annotation()), schema_ids={"car": "short"})[1]["labelbox-schema-odd"].amount == 1
 
 
-@pytest.mark.parametrize("table", [{}, {"car": 7}, {"tools": []}, {"tools": [{"name": "car"}]}])
+@pytest.mark.parametrize("table", [{}, {"car": 7}, {"tools": []}, {"tools": [{"name": "car"}]}, {"normalized": {}}])
 def test_wrong_schema_ids(tmp_path, table):
     with pytest.raises(OptionError, match="schema id"):
         write(tmp_path, image(annotation()), schema_ids=table)

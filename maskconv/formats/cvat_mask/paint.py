@@ -65,7 +65,7 @@ def _painted(image: AnnotatedImage, known: Mapping[str, int], note: Note) -> Pai
         where = Where(annotation=place)
         if annotation.label not in known:
             text = f"the label {annotation.label!r} is not in the label map{nearest(annotation.label, known)}"
-            fix = "add it there, or rename it in the source"
+            fix = "add it there, let it be appended with --to-allow-new-labels true, or rename it with --labels FILE"
             note(Finding("label-unknown", Weight.ERROR, text, where, unit="instances", fix=fix))
             continue
         if not len(mask.starts):

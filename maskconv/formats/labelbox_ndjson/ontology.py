@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import orjson
 
 from maskconv.against import Expected
 from maskconv.errors import SourceError
 from maskconv.finding import Where
-from maskconv.formats.labelbox_ndjson.tables import MASK_TOOLS
+from maskconv.formats.labelbox_ndjson.tables import MASK_TOOLS, tools_of
 from maskconv.plugin import Probe
 
 __all__ = ["expects"]
@@ -30,20 +29,9 @@ def expects(probe: Probe) -> Expected | None:
         document = orjson.loads(probe.path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError:
         return None
-    tools = _tools(document)
+    tools = tools_of(document)
     if tools is None:
         return None
     labels = {str(t["name"]): str(t.get("tool") or "") for t in tools if isinstance(t, Mapping) and t.get("name")}
     name = document.get("name")
     return Expected(f"the ontology {name!r}" if name else "the ontology", labels, masks=MASK_TOOLS)
-
-
-def _tools(document: Any) -> list[Any] | None:
-    for _ in range(4):
-        if not isinstance(document, Mapping):
-            return None
-        tools = document.get("tools")
-        if isinstance(tools, list):
-            return tools
-        document = document.get("normalized") or document.get("ontology")
-    return None

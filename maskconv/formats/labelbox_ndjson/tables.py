@@ -13,7 +13,7 @@ from maskconv.errors import OptionError
 from maskconv.finding import Where
 from maskconv.options import nearest
 
-__all__ = ["MASK_TOOLS", "Schemas", "Table", "bad", "load", "read", "schemas"]
+__all__ = ["MASK_TOOLS", "Schemas", "Table", "bad", "load", "read", "schemas", "tools_of"]
 
 Table = Path | dict[str, Any]
 _MAX = 2**28
@@ -79,19 +79,33 @@ class Schemas:
 
 
 def schemas(source: Table) -> Schemas:
-    """From ``{"label": "schemaId"}`` or a project's normalised ontology ``{"tools": [...]}``. Raises OptionError."""
+    """From ``{"label": "schemaId"}`` or a project's normalised ontology ``{"tools": [...]}``, which may lie within a
+    project's or an ontology's JSON. Raises OptionError."""
     table = load(source)
     fix = 'give {"label": "schema id"} or the project\'s normalised ontology {"tools": [...]}'
     if not isinstance(table, Mapping):
         raise bad("the schema ids are no JSON object", source, fix)
     found: dict[str, dict[str, str]] = {}
-    for label, tool, schema in _ontology(table["tools"]) if isinstance(table.get("tools"), list) else _flat(table):
+    tools = tools_of(table)
+    for label, tool, schema in _flat(table) if tools is None else _ontology(tools):
         if not isinstance(label, str) or not isinstance(schema, str) or not schema:
             raise bad(f"the label {label!r} has the schema id {schema!r}, which is no text", source, fix)
         found.setdefault(label, {})[str(tool)] = schema
     if not found:
         raise bad("it has no schema ids", source, fix)
     return Schemas(found, {schema: label for label, tools in found.items() for schema in tools.values()})
+
+
+def tools_of(document: Any) -> list[Any] | None:
+    """The tools of a normalised ontology, by itself or within a project's or an ontology's JSON; None where it is none."""
+    for _ in range(4):
+        if not isinstance(document, Mapping):
+            return None
+        tools = document.get("tools")
+        if isinstance(tools, list):
+            return tools
+        document = document.get("normalized") or document.get("ontology")
+    return None
 
 
 def _flat(table: Mapping[str, Any]) -> list[tuple[Any, str, Any]]:
