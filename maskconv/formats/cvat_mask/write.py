@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +13,14 @@ from pydantic import Field
 
 from maskconv import labelmap, png
 from maskconv.errors import DataError, SourceError
-from maskconv.finding import Finding, Note, Weight, Where
+from maskconv.finding import Finding, Note, Weight, Where, as_finding
 from maskconv.formats.cvat_mask.layout import DEFAULT_SUBSET
 from maskconv.formats.cvat_mask.paint import MOST_INSTANCES, Seen, numbered, paint
 from maskconv.formats.cvat_mask.read import parsed
 from maskconv.formats.cvat_mask.upload import foresee
-from maskconv.model import AnnotatedImage, Color, Feature, Label, LabelMap
+from maskconv.model import AnnotatedImage, Color, Feature, Label, LabelMap, Picture
 from maskconv.options import Options
-from maskconv.pictures import PictureFolder
+from maskconv.pictures import PictureFolder, size_in
 from maskconv.plugin import Layout, Piece, Target, Writer, loss
 from maskconv.runs import RunMap
 from maskconv.stage import Stage
@@ -118,7 +118,9 @@ class CvatMaskWriter(Writer[Plan]):
         if plan.pictures is None:
             return
         if (found := plan.pictures.find(image.name, image.split)) is not None:
-            yield f"JPEGImages/{image.name}{found.extension}", read_picture(Path(found.path))
+            data = read_picture(Path(found.path))
+            _compare(image, data, found, note)
+            yield f"JPEGImages/{image.name}{found.extension}", data
             return
         text = f"{plan.pictures.lacks(image.name, image.split)}; none is included"
         note(Finding("cvat-picture-missing", Weight.WARNING, text, unit="images", fix="check --to-images"))
@@ -241,6 +243,21 @@ def _note_size(image: AnnotatedImage, note: Note) -> None:
     if image.width is not None:
         text = "the target does not hold the size of an image without annotations"
         note(loss(Feature.IMAGE_SIZE, 1, message=text))
+
+
+def _compare(image: AnnotatedImage, data: bytes, picture: Picture, note: Note) -> None:
+    """Whether the picture has the masks' size, as a viewer shows it."""
+    where = Where(path=picture.path)
+    try:
+        size = size_in(data, picture)
+    except DataError as error:
+        note(replace(as_finding(error), weight=Weight.WARNING, where=where))
+        return
+    if image.width is not None and size != (image.width, image.height):
+        text = "the picture has {}x{} pixels, its masks {}x{}; CVAT accepts them silently"
+        fix = "if it is turned by its EXIF orientation, name the pictures for reading, too, where the source's format can: --from-images"
+        text = text.format(*size, image.width, image.height)
+        note(Finding("cvat-picture-size", Weight.WARNING, text, where, unit="images", fix=fix))
 
 
 def _passed(image: AnnotatedImage, numbers: NDArray[np.intp]) -> bytes:
