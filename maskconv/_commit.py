@@ -7,12 +7,15 @@ same target; what was killed earlier is discarded, or kept where it can be resum
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import re
 import shutil
+import stat
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import count, takewhile
 from pathlib import Path
@@ -23,6 +26,7 @@ from maskconv.finding import Where
 
 __all__ = [
     "JOURNAL",
+    "LOCK",
     "PLAN",
     "Move",
     "clear",
@@ -37,6 +41,7 @@ __all__ = [
     "write_plan",
 ]
 
+ATTEMPTS, PAUSE = 100, 0.002  # seconds between two
 PLAN, LOCK, JOURNAL = "commit.json", "lock", "journal"
 Move = tuple[Path | None, Path]  # what was staged, and where it goes; None: what is there goes away
 
@@ -100,40 +105,71 @@ def _is_file(path: Path) -> bool:
     return path.is_file() or path.is_symlink()
 
 
-def clear(folder: Path) -> None:
-    """Remove a stage: the plan first, lest it be carried out again, the lock last, lest another run moves in early."""
+def clear(folder: Path, *, keep: Collection[str] = ()) -> None:
+    """Remove a stage: the plan first, lest it be carried out again, the lock last, lest another run moves in early.
+
+    With ``keep`` only what is in it and not named goes.
+    """
     last = {PLAN: 0, LOCK: 2}
     with suppress(OSError):
         for left in sorted(folder.iterdir(), key=lambda path: last.get(path.name, 1)):
-            _remove(left)
-        folder.rmdir()
+            if left.name not in keep:
+                _remove(left)
+        if not keep:
+            folder.rmdir()
 
 
 def lock(folder: Path) -> int:
     """Make the folder and lock it; -1 where someone else has it. The handle keeps the lock.
 
-    Raises TargetError for a link: what it leads to is nobody's stage, and would be cleared.
+    Raises TargetError for what is nobody's stage, and would be cleared; OSError where none can be made.
     """
-    if folder.is_symlink():
-        text, fix = "is a link where a stage would be built, and is not followed", "remove it"
-        raise TargetError(text, where=Where(path=str(folder)), code="stage-foreign", fix=fix)
-    while True:
+    for tried in range(ATTEMPTS):
+        if folder.is_symlink() or (os.path.lexists(folder) and not folder.is_dir()):
+            raise _foreign(folder, "is a link or a file where a stage would be built")
         try:
             folder.mkdir(exist_ok=True)
-            handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        except FileNotFoundError:
-            continue  # the run before removed its stage between our two steps: once more
-        except FileExistsError:
-            if folder.is_file():
+            handle = _opened(folder / LOCK)
+        except (FileNotFoundError, FileExistsError):
+            if tried == ATTEMPTS - 1:
                 raise
-            continue  # it removed the stage while mkdir looked whether it is a folder
+            time.sleep(PAUSE)
+            continue  # the run before removed its stage between our two steps: once more
         if not _locked(handle):
             os.close(handle)
             return -1
         with suppress(FileNotFoundError):
             if os.name != "posix" or os.stat(folder / LOCK).st_ino == os.fstat(handle).st_ino:
+                _no_links(folder, handle)
                 return handle
         os.close(handle)  # as above
+    raise BlockingIOError(errno.EAGAIN, "other runs begin and end there all the time")
+
+
+def _opened(file: Path) -> int:
+    """The lock's handle. Raises TargetError for a link, which would lead elsewhere, and for what is no file."""
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    except OSError as error:
+        if file.is_symlink() or file.is_dir():
+            raise _foreign(file.parent, "holds something else where the lock of a run would be") from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _foreign(file.parent, "holds something else where the lock of a run would be")
+    return handle
+
+
+def _no_links(folder: Path, handle: int) -> None:
+    """No run puts links into its stage; what they lead to would be written over. Raises TargetError."""
+    if any(path.is_symlink() for path in folder.iterdir()):
+        os.close(handle)
+        raise _foreign(folder, "holds links, which a stage does not")
+
+
+def _foreign(folder: Path, text: str) -> TargetError:
+    where = Where(path=str(folder))
+    return TargetError(f"{text}, and is left alone", where=where, code="stage-foreign", fix="remove it")
 
 
 def _locked(handle: int) -> bool:

@@ -12,7 +12,7 @@ from maskconv.errors import TargetError, TargetExistsError
 from maskconv.finding import Where
 from maskconv.plugin import Target
 
-__all__ = ["check_sidecar", "check_target", "explained"]
+__all__ = ["check_kind", "check_sidecar", "check_target", "explained"]
 
 
 def check_target(target: Target, *, overwrite: bool) -> None:
@@ -23,12 +23,28 @@ def check_target(target: Target, *, overwrite: bool) -> None:
         raise TargetError(text, where=where, fix="create it first")
     older = parts(path) if target.layout == "parts" else []
     for there in [path, *older]:
+        check_kind(there)
         if not overwrite and os.path.lexists(there):
             fix = "choose another name or replace it with --overwrite"
             raise TargetExistsError("the target exists already", where=Where(path=str(there)), fix=fix)
+        _check_link(there)
     for folder in filter(Path.is_dir, older):
         text = "this folder has the name of one of the target's parts"
         raise TargetError(text, where=Where(path=str(folder)), fix="choose another name")
+
+
+def check_kind(path: Path) -> None:
+    """Raises TargetError for a device, a pipe or a socket, which is no data to replace."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        text, where = "is neither a file nor a folder, and is not replaced", Where(path=str(path))
+        raise TargetError(text, where=where, code="target-foreign", fix="choose another name, or - for standard output")
+
+
+def _check_link(path: Path) -> None:
+    """Raises TargetError: whether the link is meant or what it leads to, only the user knows."""
+    if path.is_symlink():
+        text, where = f"is a link to {os.path.realpath(path)}, and is not replaced", Where(path=str(path))
+        raise TargetError(text, where=where, code="target-link", fix="name what it leads to, or remove the link")
 
 
 def check_sidecar(path: Path, target: Target, sources: Iterable[Path], *, overwrite: bool) -> None:
@@ -36,9 +52,10 @@ def check_sidecar(path: Path, target: Target, sources: Iterable[Path], *, overwr
     where = Where(path=str(path))
     if target.stdout:
         raise TargetError("standard output has no place for mask files", fix="write to a file instead")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         fix = "remove it, choose another folder, or replace it with --overwrite"
         raise TargetExistsError("the folder for the masks exists already", where=where, fix=fix)
+    _check_link(path)
     if path.exists() and any(p.suffix != ".png" for p in path.rglob("*") if not p.is_dir()):
         fix = "choose another folder"
         raise TargetError("the folder for the masks holds other files, too", where=where, fix=fix)

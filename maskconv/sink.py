@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from maskconv import limits, registry
 from maskconv._commit import parts
+from maskconv._dry import DryStage
+from maskconv._place import check_kind
 from maskconv.change import Change
 from maskconv.errors import (
     ConversionError,
@@ -25,7 +27,7 @@ from maskconv.losses import image_losses, label_losses, shape_feature
 from maskconv.model import AnnotatedImage, LabelMap
 from maskconv.plugin import LOSSES, Copy, Format, Piece, Target, Writer
 from maskconv.result import Result
-from maskconv.stage import DryStage, Stage, explained, repair
+from maskconv.stage import Stage, explained, repair
 
 __all__ = ["Encoder", "OnError", "OnLoss", "Result", "Sink", "open_sink"]
 
@@ -277,6 +279,7 @@ def _guard(target: Target, fmt: Format, sources: Sequence[Path], *, overwrite: b
     if not there:
         return
     where = Where(path=str(there[0]))
+    check_kind(there[0])
     if not overwrite:
         fix = "choose another name or replace it with --overwrite"
         raise TargetExistsError("the target exists already", where=where, fix=fix)

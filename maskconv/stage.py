@@ -20,7 +20,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from maskconv._blobs import Blobs, Files, Members
-from maskconv._commit import JOURNAL, PLAN, clear, lock, move_all, part_moves, repair, settled, stage_folder, write_plan
+from maskconv._commit import (
+    JOURNAL,
+    LOCK,
+    PLAN,
+    clear,
+    lock,
+    move_all,
+    part_moves,
+    repair,
+    settled,
+    stage_folder,
+    write_plan,
+)
 from maskconv._place import check_sidecar, check_target, explained
 from maskconv.errors import DataError, MaskconvError, TargetError
 from maskconv.filenames import Names
@@ -35,7 +47,7 @@ if TYPE_CHECKING:
 
     from maskconv.cloud import Bucket, Uploads
 
-__all__ = ["DryStage", "Stage", "explained", "repair"]
+__all__ = ["Stage", "explained", "repair"]
 
 
 class Stage:
@@ -100,6 +112,8 @@ class Stage:
             fix = f"undo that, or start anew without --resume (or remove {self.folder})"
             raise TargetError(text, where=Where(path=str(self.target.path)), code="resume-changed", fix=fix)
         self._resumed = bool(before)
+        if not before:  # what no journal tells of is nothing to go on with
+            clear(self.folder, keep=(LOCK, JOURNAL))
         self._journal.open(fingerprint)
 
     def done(self) -> Iterator[Done]:
@@ -318,43 +332,3 @@ class Stage:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
-
-
-class DryStage(Stage):
-    """A stage that takes everything, keeps nothing, and looks out for names only."""
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self._resumed = False
-        self._names = Names()
-
-    def sidecar(self, path: Path) -> None:
-        if self.target.stdout:
-            check_sidecar(path, self.target, (), overwrite=True)
-
-    def remote(self, bucket: Bucket) -> None:
-        pass
-
-    def part(self) -> None:
-        pass
-
-    def write(self, rows: bytes) -> None:
-        pass
-
-    def put(self, path: str, data: bytes) -> None:
-        del data
-        self.claim(path)
-
-    def copy(self, copy: Copy, *, staged: bool = False) -> None:
-        del staged
-        self.claim(copy.path)
-
-    def record(self, source: str, result: Result) -> None:
-        pass
-
-    def commit(self) -> None:
-        pass
-
-    def abort(self, *, keep: bool = False) -> bool:
-        del keep
-        return False

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -22,7 +23,7 @@ import numpy as np
 import pytest
 
 import maskconv
-from maskconv import cli, pictures, png, registry
+from maskconv import cli, labelmap_make, pictures, png, registry
 from maskconv.errors import DataError, MaskconvError, OptionError, PngError, SourceError, TargetError
 from maskconv.finding import Report, Weight
 from maskconv.formats.labelbox_ndjson.datarows import data_rows, item_names
@@ -671,6 +672,71 @@ def test_a_stage_that_is_a_link_is_not_cleared(tmp_path):
             maskconv.convert(path, tmp_path / "work" / "out.mcv", resume=resume)
         assert caught.value.code == "stage-foreign"
     assert files_of(victim) == {"precious", "sub/more"} and (victim / "precious").read_text() == "mine"
+
+
+def _foreign_stages(folder, outside):
+    """What an archive may bring where a stage would be built, by what it is."""
+    stage = folder / ".out.mcv.partial"
+    yield "a pipe", lambda: os.mkfifo(stage)
+    yield "a file", lambda: stage.write_bytes(b"")
+    for name, text in (("lock", None), ("lock", b"x"), ("journal", b"x"), ("main", b"x"), ("commit.json", b"[]")):
+        if text is not None:
+            outside.write_bytes(text)
+        yield f"{name} is a link", lambda name=name: (stage.mkdir(), (stage / name).symlink_to(outside))
+    yield "lock is a pipe", lambda: (stage.mkdir(), os.mkfifo(stage / "lock"))
+    yield "lock is a folder", lambda: (stage / "lock").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_stage_with_links_or_without_a_lock(tmp_path, resume):
+    """What links lead to is neither made nor written to, and no run waits for a lock that cannot be."""
+    (tmp_path / "work").mkdir()
+    path, outside = source(tmp_path / "in", "a"), tmp_path / "outside"
+    for kind, make in _foreign_stages(tmp_path / "work", outside):
+        before = outside.read_bytes() if outside.exists() else None
+        make()
+        with pytest.raises(TargetError) as caught:
+            maskconv.convert(path, tmp_path / "work" / "out.mcv", resume=resume)
+        assert caught.value.code == "stage-foreign" and caught.value.fix == "remove it", kind
+        assert (outside.read_bytes() if outside.exists() else None) == before, kind
+        shutil.rmtree(stage) if (stage := tmp_path / "work/.out.mcv.partial").is_dir() else stage.unlink()
+
+
+def test_what_a_journal_does_not_tell_of_is_not_gone_on_with(tmp_path):
+    """A stage with an empty journal, and links further down: they go with the rest."""
+    path, outside = source(tmp_path / "in", "a/b"), tmp_path / "outside"
+    outside.mkdir()
+    hostile.write(tmp_path / ".out.partial", {"journal": "", "main/other": "1"})
+    (tmp_path / ".out.partial/main/masks").symlink_to(outside)
+    maskconv.convert(path, tmp_path / "out", to="mask-data", resume=True)
+    assert list(outside.iterdir()) == []
+    assert files_of(tmp_path / "out") == {"colors.json", "masks/a/b.png", "masks/a/b.json"}
+
+
+def test_what_overwrite_does_not_replace(tmp_path):
+    """A pipe, a socket, links; neither a data set nor a label map takes their place."""
+    path, told = source(tmp_path / "in", "a"), tmp_path / "labelmap.txt"
+    told.write_text("car:1,2,3::\n")
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "link").symlink_to("precious")
+    (tmp_path / "nowhere").symlink_to("nothing")
+    before = {entry: entry.lstat().st_mode for entry in tmp_path.iterdir()}
+    for name, code in (("pipe", "foreign"), ("socket", "foreign"), ("link", "link"), ("nowhere", "link")):
+        for run in (
+            lambda place: maskconv.convert(path, place, to="mcv", overwrite=True),
+            lambda place: maskconv.convert(path, place, to="mask-data", overwrite=True),
+            lambda place: labelmap_make.put(place, "", overwrite=True),
+        ):
+            with pytest.raises(TargetError) as caught:
+                run(tmp_path / name)
+            assert caught.value.code == f"target-{code}" and caught.value.fix
+    with pytest.raises(TargetError, match="neither a file nor a folder"):
+        maskconv.convert(path, tmp_path / "pipe", to="mcv")
+    assert {entry: entry.lstat().st_mode for entry in tmp_path.iterdir()} == before
+    assert (tmp_path / "precious").read_text() == "mine"
 
 
 @pytest.mark.parametrize("format_", ["cvat-mask", "mask-data", "yolo-seg"])

@@ -137,6 +137,32 @@ def test_without_exchange(out: Path, kind: str, monkeypatch: pytest.MonkeyPatch)
     test_replaces_only_when_told(out, kind)
 
 
+# -- the lock ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gone", [FileNotFoundError, FileExistsError])
+def test_a_stage_that_cannot_be_made(out: Path, monkeypatch: pytest.MonkeyPatch, gone: type[OSError]) -> None:
+    """As in folders of the system that say of everything that it is not there."""
+    calls = []
+
+    def mkdir(path: Path, *_: object, **__: object) -> None:
+        calls.append(path)
+        raise gone(2, "No such file or directory")
+
+    monkeypatch.setattr(module, "PAUSE", 0)
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    with pytest.raises(TargetError, match=r"out: cannot be written \(No such file or directory\)") as caught:
+        start(out, "file")
+    assert caught.value.code == "target-unwritable" and len(calls) == module.ATTEMPTS
+
+
+def test_a_stage_that_others_take_and_leave(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock's file is never the one that was locked."""
+    monkeypatch.setattr(module, "_locked", lambda handle: not (out.parent / ".out.partial" / "lock").unlink())
+    with pytest.raises(TargetError, match="other runs begin and end there all the time"):
+        start(out, "file")
+
+
 # -- paths -----------------------------------------------------------------------------------------------------------
 
 
@@ -153,8 +179,9 @@ def test_paths_through_links(tmp_path: Path) -> None:
     (tmp_path / "alias").symlink_to("target")
     with pytest.raises(TargetExistsError):
         run(tmp_path / "alias", "file", "new")
-    run(tmp_path / "alias", "file", "new", overwrite=True)
-    assert (tmp_path / "target").read_bytes() == b"precious", "the link is replaced, not what it leads to"
+    with pytest.raises(TargetError, match=r"alias: is a link to .*/target, and is not replaced; name what it leads to"):
+        run(tmp_path / "alias", "file", "new", overwrite=True)
+    assert (tmp_path / "target").read_bytes() == b"precious" and (tmp_path / "alias").is_symlink()
     (tmp_path / "dangling").symlink_to("nowhere")
     with pytest.raises(TargetExistsError):
         run(tmp_path / "dangling", "file", "new")
@@ -227,6 +254,18 @@ def run_failing(out: Path, *, overwrite: bool) -> None:
         stage.sidecar(out.parent / "out_masks")
     finally:
         stage.abort()
+
+
+def test_a_link_where_the_masks_folder_would_be(out: Path) -> None:
+    (out.parent / "far").mkdir()
+    for target in ("far", "nowhere"):
+        (out.parent / "out_masks").symlink_to(target)
+        with pytest.raises(TargetError, match=r"out_masks: is a link to .*, and is not replaced"):
+            run_failing(out, overwrite=True)
+        with pytest.raises(TargetExistsError):
+            run_failing(out, overwrite=False)
+        (out.parent / "out_masks").unlink()
+    assert list(out.parent.iterdir()) == [out.parent / "far"]
 
 
 def test_masks_folder_further_down(out: Path) -> None:
@@ -321,13 +360,16 @@ def test_parts_instead_of_one_file(parted: Path) -> None:
     assert list(rows(parted.parent)) == ["out-0001.ndjson", "out-0002.ndjson", "out-0003.ndjson"]
 
 
-def test_parts_of_a_link(tmp_path: Path) -> None:
-    (tmp_path / "far.ndjson").write_bytes(b"precious")
-    for name in ("out.ndjson", "out-0001.ndjson", "out-0004.ndjson"):
-        (tmp_path / name).symlink_to("far.ndjson")
-    run_parts(tmp_path / "out.ndjson", "new", overwrite=True)
-    assert (tmp_path / "far.ndjson").read_bytes() == b"precious"
-    assert list(rows(tmp_path)) == ["out-0001.ndjson", "out-0002.ndjson", "out-0003.ndjson"]
+@pytest.mark.parametrize("name", ["out.ndjson", "out-0001.ndjson", "out-0004.ndjson"])
+def test_parts_of_a_link(tmp_path: Path, name: str) -> None:
+    """Neither the link nor what it leads to is replaced."""
+    (tmp_path / "far").mkdir()
+    (tmp_path / name).symlink_to("far")
+    with pytest.raises(TargetError, match=r"is a link to .*/far, and is not replaced"):
+        run_parts(tmp_path / "out.ndjson", "new", overwrite=True)
+    with pytest.raises(TargetExistsError):
+        run_parts(tmp_path / "out.ndjson", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["far", name])
 
 
 def test_aborted_parts(parted: Path) -> None:
