@@ -236,18 +236,18 @@ def labelmap(
 ) -> None:
     """Check, mend or make a labelmap.txt.
 
-    FILE is a labelmap.txt, with --as any data set that has labels; without an option it is checked, as validate does. What is made
-    goes to standard output or to OUT, which may be FILE. The exit status is 1 where something is left that CVAT would refuse or
+    FILE is a labelmap.txt of any name, or - for standard input; with --as any data set that has labels. Without an option it is
+    checked, as validate does: what is no data set is taken for a label map. What is made goes to standard output or to OUT, which may be FILE. The exit status is 1 where something is left that CVAT would refuse or
     change.
     """
-    from maskconv import labelmap_make, review
+    from maskconv import labelmap_make
 
     if (file is None) == (names is None):
         raise click.UsageError("labelmap takes a FILE or --from-names, one of the two", click.get_current_context())
     if file is not None and as_ is None and not fix:
         if output is not None:
             raise click.UsageError("-o takes what --fix, --as or --from-names make", click.get_current_context())
-        closing.judge(terminal, file, review.check(file))
+        closing.judge(terminal, file, labelmap_make.checked(file))
     terminal.stdout_is_data = output is None
     if fix and file is not None and as_ is None:
         fixed = labelmap_make.mended(file)

@@ -174,11 +174,26 @@ def _guess_wide(data: bytes) -> str:
 
 def _eight_bit(data: bytes, start: int, log: Log) -> str:
     line = len(re.findall(rb"\r\n|\r|\n", data[:start])) + 1
-    message = (
-        f"byte 0x{data[start]:02x} is not UTF-8, so that CVAT fails with UnicodeDecodeError; it is read as Latin-1"
-    )
+    text, name = eight_bit(data)
+    message = f"byte 0x{data[start]:02x} is not UTF-8, so that CVAT fails with UnicodeDecodeError; it is read as {name}"
     log("encoding", message, line, fix="save the file as UTF-8")
+    note_guessed(text, name, log)
+    return text
+
+
+def eight_bit(data: bytes) -> tuple[str, str]:
+    """The text of bytes that are no UTF-8, and the encoding that is guessed for them."""
     try:
-        return data.decode("cp1252")
+        return data.decode("cp1252"), "Windows-1252"
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return data.decode("latin-1"), "Latin-1"
+
+
+def note_guessed(text: str, encoding: str, log: Log) -> None:
+    """Note the names that depend on a guessed encoding."""
+    for number, line in enumerate(text_lines(text), 1):
+        name = line.partition(":")[0].strip()
+        if not name.isascii() and not name.startswith("#"):
+            message = f"the name {show(name)} is what its bytes are in {encoding}, which is a guess"
+            fix = "if it is not right, convert the file from the encoding that it has: iconv -f CP1251 -t UTF-8"
+            log("encoding-guessed", message, number, fix=fix)

@@ -32,6 +32,12 @@ CODES: Mapping[str, Rule] = {
     ),
     "labelmap-binary": Rule(E, "the file is not text", "refuses it", "look whether it is the right file"),
     "labelmap-encoding": Rule(E, "the file is UTF-16, UTF-32 or an 8-bit encoding", _NO_UTF8, "save it as UTF-8"),
+    "labelmap-encoding-guessed": Rule(
+        W,
+        "a name has letters that are not ASCII, in a file of a guessed 8-bit encoding",
+        _NO_UTF8,
+        "look whether the name is right",
+    ),
     "labelmap-bom": Rule(
         E,
         "the file starts with a byte order mark",

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field, replace
 
 from maskconv.finding import Finding, Weight
-from maskconv.labelmap import check, decode
+from maskconv.labelmap import check, decode, eight_bit, note_guessed
 from maskconv.labelmap_check import BACKGROUND, BLACK, Color, Log, rgb, voc_color
 from maskconv.labelmap_foreign import recognise
 from maskconv.labelmap_lines import HEADER, HEADER_COMMENT, arrange, guess_color, is_label, text_lines, visible
 
 __all__ = ["Change", "Fixed", "fix"]
 
+_GUESSED = "labelmap-encoding-guessed"
 _BREAKS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 
@@ -64,13 +65,14 @@ def fix(data: bytes, path: str = "") -> Fixed:
     """Mend the bytes of a labelmap.txt: encoding, byte order mark, ends of line, header, spaces and invisible characters in
     names, the number of fields, colours however they are written, blank colours by the VOC rule, a missing background.
 
-    No label's index changes. ``left`` are the Findings about the mended text that are more than a note.
+    No label's index changes. Names that depend on a guessed encoding are ``left`` to decide. ``left`` are the Findings about the mended text that are more than a note.
     """
     whole: list[Finding] = []
     text = decode(data, Log(whole.append, path))
     if text is None or recognise(text):
         return Fixed(None, left=check(data, path))
-    changes = [Change(None, finding.message, "UTF-8 without byte order mark") for finding in whole]
+    guessed = [finding for finding in whole if finding.code == _GUESSED]
+    changes = [Change(None, f.message, "UTF-8 without byte order mark") for f in whole if f.code != _GUESSED]
     if "\r" in text:
         changes.append(Change(None, "lines end with CR LF or CR", "lines end with LF"))
     old = [line.strip() for line in text_lines(text.rstrip())]
@@ -80,6 +82,8 @@ def fix(data: bytes, path: str = "") -> Fixed:
     lines = _framed([line for lines in new for line in lines], labels, changes)
     mended = "\n".join(lines) + "\n"
     left = [finding for finding in check(mended.encode(), path) if finding.weight is not Weight.INFO]
+    if guessed:
+        note_guessed(mended, eight_bit(data)[1], Log(left.append, path))
     return Fixed(mended, changes, left)
 
 

@@ -10,7 +10,7 @@ from maskconv.labelmap_check import Log
 from maskconv.labelmap_lines import HEADER_COMMENT, MAX_LINE, WIDE_COLON, guess_color, text_lines
 from maskconv.wording import plain
 
-__all__ = ["NAMES", "foreign", "recognise"]
+__all__ = ["NAMES", "foreign", "likely", "recognise"]
 
 _Kind = tuple[str, str, str]
 _WHOLE: tuple[_Kind, ...] = (  # what it is, how its text looks, where its first name is
@@ -29,6 +29,7 @@ _EACH: tuple[_Kind, ...] = (  # the same, how each line looks
     ("a list of 'id: name'", r"\d+[ \t]*:[ \t]*\S.*", r"\d+\s*:\s*(.+)"),
     ("a list of 'name: id'", r"[^:]+:[ \t]*\d+", r"([^:\n]+)"),
 )
+_LABEL_MAPS = (_WHOLE[0], _EACH[1])
 _JSON = ("JSON", "", r"\"(?:name|label)\"\s*:\s*\"([^\"\n]+)")
 _CSV = ("CSV", "", "")
 NAMES = "a list of names, one per line"
@@ -40,6 +41,23 @@ def recognise(text: str) -> str | None:
     """What a text is that is no label map of CVAT: a few words, "empty", or None where it is (or may be) one."""
     found = _kind(text)
     return found[0] if found else None
+
+
+def likely(text: str) -> bool:
+    """Whether the beginning of a text, whatever its name, shows a label map: CVAT's, or one of a tool that has no other
+    files like it."""
+    lines = _significant(text, 300)
+    if HEADER_COMMENT.search(text[:1000]) or sum(map(_labels, lines)) * 2 > len(lines):
+        return True
+    return bool(lines) and _kind(text) in _LABEL_MAPS
+
+
+def _labels(line: str) -> bool:
+    """Whether a line is a label's: with a colour that is written as one, or blank between the right colons."""
+    fields = line.replace(WIDE_COLON, ":").split(":")
+    if len(fields) == 4 and not fields[1].strip():
+        return bool(fields[0].strip())
+    return len(fields) > 1 and guess_color(fields[1]) is not None
 
 
 def _kind(text: str) -> _Kind | None:

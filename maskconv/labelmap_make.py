@@ -8,17 +8,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from maskconv import labelmap, registry
+from maskconv import labelmap, registry, review
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Finding, Report, Weight, Where
 from maskconv.labelmap_check import BACKGROUND, voc_color
 from maskconv.labelmap_fix import Fixed, fix
 from maskconv.model import Label, LabelMap
 from maskconv.plugin import Target
-from maskconv.sources import head_of, reading
+from maskconv.sources import STDIN, head_of, reading, spooled
 from maskconv.stage import Stage
 
-__all__ = ["Fixed", "Setup", "facts", "from_names", "labels_of", "made", "mended", "names_of", "put", "same", "set_up"]
+__all__ = [
+    "Fixed",
+    "Setup",
+    "checked",
+    "facts",
+    "from_names",
+    "labels_of",
+    "made",
+    "mended",
+    "names_of",
+    "put",
+    "same",
+    "set_up",
+]
 
 Setup = Literal["cvat-json", "labelbox-ontology"]
 
@@ -86,14 +99,35 @@ def _tool(label: Label) -> dict[str, Any]:
 # --- what the command does --------------------------------------------------------------------------------------------
 
 
+def checked(file: str) -> Report:
+    """What is wrong with a label map, a file or standard input, or with a data set. Raises SourceError, FormatError."""
+    report = Report()
+    with spooled(file, report) as path:
+        if path != Path(file) or _is_text(path):
+            report.source_format = "labelmap"
+            labelmap.parse(_read(path), report.add, path=str(path))
+            return report
+    return review.check(file)
+
+
+def _is_text(path: Path) -> bool:
+    """Whether to take a path for a label map: a file that no format knows as another thing."""
+    return registry.probe(path).kind == "file" and not any(fmt.reader for fmt in registry.candidates(path))
+
+
 def mended(file: str) -> Fixed:
     """A label map's file, mended. Raises SourceError."""
-    return fix(_read(Path(file)), file)
+    with spooled(file, Report()) as path:
+        return fix(_read(path), STDIN if path != Path(file) else file)
 
 
 def made(file: str | None, names: str | None, kind: Setup | None) -> str:
     """The text of a label map of those names, or the set-up of a platform for those names or the labels of a file."""
-    labels = from_names(names_of(names)) if names is not None else labels_of(Path(file or ""))
+    if names is not None:
+        labels = from_names(names_of(names))
+    else:
+        with spooled(file or "", Report()) as path:
+            labels = labels_of(path)
     return labelmap.write(labels) if kind is None else set_up(labels, kind)
 
 
@@ -107,9 +141,8 @@ def facts(fixed: Fixed, kind: Setup | None) -> dict[str, Any]:
 
 def labels_of(path: Path) -> LabelMap:
     """The labels of a label map or a data set. Raises SourceError, FormatError."""
-    fmt = registry.sniff(path)
-    if fmt.reader is not None:
-        with reading(path, fmt.name, {}, Report()) as reader:
+    if not _is_text(path):
+        with reading(path, registry.sniff(path).name, {}, Report()) as reader:
             reader.checking = True  # labels can be told without masks that are elsewhere
             return head_of(reader, lambda _: None).labels
     found: list[Finding] = []
@@ -132,7 +165,7 @@ def _read(path: Path) -> bytes:
 
 def same(file: str, output: str | None) -> bool:
     """Whether the output is the file itself."""
-    return output is not None and Path(output).exists() and Path(output).samefile(file)
+    return output is not None and file != "-" and Path(output).exists() and Path(output).samefile(file)
 
 
 def put(output: str, text: str, *, overwrite: bool) -> None:

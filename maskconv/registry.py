@@ -158,8 +158,8 @@ def _says_yes(fmt: Format, seen: Probe) -> bool:
         return False
 
 
-def sniff(path: Path) -> Format:
-    """The one format that says it can read the path. Raises FormatError naming the candidates."""
+def sniff(path: Path, *, checking: bool = False) -> Format:
+    """The one format that says it can read the path, or check it. Raises FormatError naming the candidates."""
     fitting = candidates(path)
     if len(fitting) == 1:
         return fitting[0]
@@ -167,10 +167,10 @@ def sniff(path: Path) -> Format:
     if fitting:
         text, fix = f"this could be {' or '.join(found)}", "say which: --from FORMAT"
         raise FormatError(text, where=where, candidates=found, fix=fix, code="format-ambiguous")
-    raise _unknown(probe(path), where)
+    raise _unknown(probe(path), where, checking=checking)
 
 
-def _unknown(seen: Probe, where: Where) -> FormatError:
+def _unknown(seen: Probe, where: Where, *, checking: bool) -> FormatError:
     """What is said of a path that no format recognises."""
     text = f"no format recognises this {_looks(seen)}"
     told = (fmt.explain(seen) for fmt in formats() if fmt.explain is not None)
@@ -181,7 +181,7 @@ def _unknown(seen: Probe, where: Where) -> FormatError:
     if other is not None:
         text, fix = f"this is a {other} file, which maskconv does not read", "export it again as masks, or for YOLO"
         return FormatError(text, where=where, fix=fix)
-    readers = [f.name for f in formats() if f.reader is not None]
+    readers = [f.name for f in formats() if f.reader is not None or (checking and f.check is not None)]
     known_better = f"if you know better, name it: --from {' | '.join(readers)}"
     return FormatError(text, where=where, fix="; ".join(_of_pictures(seen)) or known_better)
 

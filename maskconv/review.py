@@ -41,7 +41,7 @@ def check(
     """
     report = Report()
     with spooled(path, report) as place:
-        fmt = registry.by_name(format) if format else registry.sniff(place)
+        fmt = registry.by_name(format) if format else registry.sniff(place, checking=True)
         report.source_format = fmt.name
         if fmt.check is not None:
             (fmt.reader.Options if fmt.reader else Options).parse(options or {}, fmt.name, "read")

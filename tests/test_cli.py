@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -486,6 +487,62 @@ def test_a_label_map_alone_is_checked_as_validate_does(run, here, text, more):
     if text is not None:
         (here / "labelmap.txt").write_text(text)
     assert run("labelmap", "labelmap.txt", *more) == run("validate", "labelmap.txt", *more)
+
+
+LIKELY = {
+    "utf-16": WRONG_MAP.encode("utf-16"),
+    "utf-16 without BOM": WRONG_MAP.encode("utf-16-le"),
+    "utf-32": WRONG_MAP.encode("utf-32"),
+    "CR": WRONG_MAP.replace("\n", "\r").encode(),
+    "blank colours": b"background:::\ncar:::\n",
+    "hex colours": b"background:#000000::\ncar:#ff0000::\n",
+    "TensorFlow": b"item {\n  id: 1\n  name: 'car'\n}\n",
+    "CamVid": b"0 0 0 background\n64 128 64 Animal\n",
+}
+UNLIKELY = {
+    "empty": b"",
+    "names": b"car\ntree\n",
+    "YOLO's rows": b"0 0.1 0.2 0.3 0.4 0.5 0.6\n",
+    "a log": b"12:30:45 it began: well\n12:30:46 it ended\n",
+    "C++": b"std::vector<int> a;\nstd::map<int, int> b;\n",
+    "pictures": b"a/b.jpg\nc.jpg\n",
+}
+
+
+@pytest.mark.parametrize("case", [*LIKELY, *UNLIKELY])
+def test_a_label_map_of_any_name_is_checked(run, here, case):
+    (here / "x.txt").write_bytes((LIKELY | UNLIKELY)[case])
+    told = run("labelmap", "x.txt")
+    (here / "labelmap.txt").write_bytes((LIKELY | UNLIKELY)[case])
+    assert told == tuple(
+        t if i == 0 else t.replace("labelmap.txt", "x.txt") for i, t in enumerate(run("labelmap", "labelmap.txt"))
+    )
+    found = run("validate", "x.txt")
+    if case in LIKELY:
+        assert found == told
+    else:
+        assert found[0] == 1 and "no format recognises this" in found[2] and " | labelmap | " in found[2]
+        assert run("validate", "x.txt", "--from", "labelmap") == told
+
+
+def test_a_label_map_may_come_from_standard_input(run, here, monkeypatch):
+    def piped(*args):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"background:0,0,0::\ncar:1,2,3:\n")))
+        return run("labelmap", "-", *args)
+
+    status, out, _ = piped()
+    assert status == 1 and "'car:1,2,3:' has 3 fields" in out and "standard input\n" in out
+    status, out, err = piped("--fix")
+    assert (status, out.splitlines()[-1]) == (0, "car:1,2,3::") and "car:1,2,3:" in err
+    assert piped("--fix", "-o", "map.txt")[0] == 0 and (here / "map.txt").read_text() == out
+    assert piped("--fix", "-o", "map.txt")[0] == 1, "it is there already"
+    assert json.loads(piped("--as", "cvat-json")[1])[0]["name"] == "car"
+
+
+def test_labelmap_tells_of_a_data_set_what_validate_tells(run, here):
+    for name in ("a.mcv", "labels.mcv"):
+        (here / name).write_bytes((here / "a.mcv").read_bytes())
+        assert run("labelmap", name) == run("validate", name)
 
 
 def test_info(run):

@@ -17,7 +17,6 @@ from tests.places import REAL_DATA
 TOP = HEADER + "\nbackground:0,0,0::\n"
 MENDED = {
     "encoding": ("background:0,0,0::\nmüll:1,9,3::\n".encode("utf-16"), "müll:1,9,3::\n"),
-    "latin-1": ("background:0,0,0::\nmüll:1,9,3::\n".encode("latin-1"), "müll:1,9,3::\n"),
     "byte order mark": ("background:0,0,0::\ncar:1,9,3::\n".encode("utf-8-sig"), "car:1,9,3::\n"),
     "CR LF": (b"background:0,0,0::\r\ncar:1,9,3::\r\n", "car:1,9,3::\n"),
     "CR": (b"background:0,0,0::\rcar:1,9,3::", "car:1,9,3::\n"),
@@ -49,6 +48,30 @@ def test_what_is_clear(case: str) -> None:
     assert fixed.text == expected
     assert fixed.left == []
     assert fixed.changes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "read", "as_"),
+    [
+        ("latin-1", "müll", "müll", "Windows-1252"),
+        ("cp1251", "машина", "ìàøèíà", "Windows-1252"),
+        ("cp1252", "caf\u00e9 \u20ac", "café €", "Windows-1252"),
+        ("latin-1", "x\x81ü", "x\x81ü", "Latin-1"),
+    ],
+)
+def test_names_in_a_guessed_encoding_are_left_to_decide(encoding: str, name: str, read: str, as_: str) -> None:
+    text = f"background:0,0,0::\n# §\ncar :1,9,3::\n{name}:9,2,3::\n"
+    fixed = fix(text.encode(encoding), "a.txt")
+    assert fixed.text == TOP + f"# §\ncar:1,9,3::\n{read}:9,2,3::\n".replace("\x81", "" if as_ == "Latin-1" else "\x81")
+    (left,) = fixed.left
+    assert (left.code, left.weight, left.where.line) == ("labelmap-encoding-guessed", Weight.WARNING, 5)
+    assert f"in {as_}, which is a guess" in left.message and read.replace("\x81", "") in left.message
+    assert f"it is read as {as_}" in fixed.changes[0].old
+    assert fix(fixed.text.encode()).left == [], "what was decided is UTF-8"
+
+
+def test_ascii_names_need_no_guess() -> None:
+    assert fix("background:0,0,0::\ncar:1,9,3:: # grün\n".encode("latin-1")).left == []
 
 
 def test_a_good_map_is_left_alone() -> None:

@@ -6,18 +6,23 @@ import re
 
 from maskconv.errors import SourceError
 from maskconv.finding import Note, Where
-from maskconv.labelmap import MAX_BYTES, parse
+from maskconv.labelmap import MAX_BYTES, decode, parse
+from maskconv.labelmap_check import Log
+from maskconv.labelmap_foreign import likely
 from maskconv.plugin import Format, Probe
 
+_SUFFIXES = frozenset({".txt", ".labelmap", ".pbtxt", ""})
 _NAME = re.compile(r"label[-_ ]?map", re.IGNORECASE)
-_LINE = re.compile(rb"(?m)^[^:\r\n{}\[\]\"]+:\d{1,3},\d{1,3},\d{1,3}:[^:\r\n]*:")
 
 
 def sniff(probe: Probe) -> bool:
-    """A text file named so, or one with CVAT's lines in it."""
-    if probe.kind != "file" or probe.suffix not in (".txt", ".labelmap"):
+    """A text file named so, or one with a label map's lines in it, whatever its encoding."""
+    if probe.kind != "file" or probe.suffix not in _SUFFIXES:
         return False
-    return bool(_NAME.search(probe.path.name) or _LINE.search(probe.head))
+    if probe.suffix and _NAME.search(probe.path.name):
+        return True
+    text = decode(probe.head, Log(lambda _: None))
+    return text is not None and likely(text)
 
 
 def check(probe: Probe, note: Note) -> None:
