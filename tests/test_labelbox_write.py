@@ -38,6 +38,7 @@ from maskconv import (
     png,
     runs,
 )
+from maskconv._dry import DryStage
 from maskconv.finding import Weight
 from maskconv.formats.labelbox_ndjson import FORMAT
 from maskconv.formats.labelbox_ndjson.tables import schemas
@@ -45,7 +46,6 @@ from maskconv.formats.labelbox_ndjson.uuids import Uuids, namespace
 from maskconv.labelbox import BoxRecord, MaskRecord, PolygonRecord, parse_record
 from maskconv.model import Encoded
 from maskconv.plugin import Target
-from maskconv.stage import DryStage
 
 LABELS = LabelMap(labels=[Label(name="car"), Label(name="dog")])
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"

@@ -20,10 +20,11 @@ import pytest
 
 from maskconv import _commit as module
 from maskconv._commit import repair
+from maskconv._dry import DryStage
 from maskconv.errors import DataError, TargetError, TargetExistsError
 from maskconv.filenames import Names
 from maskconv.plugin import Copy, Layout, Target
-from maskconv.stage import DryStage, Stage
+from maskconv.stage import Stage
 from maskconv.testing import tree
 
 LAYOUTS: list[Layout] = ["file", "zip", "folder"]
