@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from maskconv import labelmap, registry
@@ -24,6 +27,7 @@ __all__ = ["Comparison", "Expected", "expected"]
 
 LISTS = frozenset({".txt", ".names", ".labelmap", ""})
 MOST = 1000  # unmatched names that are looked at for what they have in common
+ALIKE = 500  # expected names that are looked at for each of them
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,9 @@ class Expected:
     """What the other side has.
 
     ``what`` names it in a sentence, ``items`` are its pictures by name (None: it does not say), ``labels`` its labels with
-    the kind of their tool ("" where that does not matter). ``masks`` are the kinds that take masks. ``frames``: an item
-    whose name is a number lands on that frame where no name fits, of so many.
+    the kind of their tool ("" where that does not matter). ``masks`` are the kinds that take masks. ``frames``: it is a
+    task of so many, which adds the folder that all items lack; an item whose name is a number lands on that frame where
+    no name fits.
     """
 
     what: str
@@ -114,8 +119,9 @@ class Comparison:
 
     def __init__(self, wanted: Expected) -> None:
         self._wanted = wanted
-        self._names = {stem_of(item): item for item in wanted.items or ()}
+        self._names = _Names(stem_of(item) for item in wanted.items or ())
         self._lost, self._numbers = _Seen(), _Seen()
+        self._folders: Counter[str] = Counter()  # that would make an item fit, and how many
         self._labels: Counter[str] = Counter()
         self._hit = 0
 
@@ -123,9 +129,12 @@ class Comparison:
         self._labels.update(annotation.label for annotation in image.annotations)
         if self._wanted.items is None:
             return
-        if image.name in self._names or image.name in self._wanted.items:
+        if image.name in self._names.all or image.name in self._wanted.items:
             self._hit += 1
-        elif image.name.isdecimal() and len(image.name) < 10 and int(image.name) < self._wanted.frames:
+            return
+        if self._wanted.frames:
+            self._folders.update({way.prefix for way in self._names.within(image.name)})
+        if image.name.isdecimal() and len(image.name) < 10 and int(image.name) < self._wanted.frames:
             self._numbers.add(image.name)
         else:
             self._lost.add(image.name)
@@ -135,36 +144,46 @@ class Comparison:
             note(finding)
 
     def _about_items(self) -> Iterator[Finding]:
-        what = self._wanted.what
-        if self._lost.count:
-            text = f"no picture of {what} has the name of {_counted(self._lost.count, 'item')}, such as {self._lost.first!r}"
+        what, (found, folder) = self._wanted.what, self._folder()
+        if folder:
+            some = self._lost.first or self._numbers.first
+            text = f"{_counted(found, 'item')}, such as {some!r}, {'lacks' if found == 1 else 'lack'} the folder {folder!r} of "
+            text += f"the pictures of {what}; an import usually adds it"
+            fix = f"to be sure, rename them when converting: --name {quote(_before(folder).template)}"
+            yield Finding("against-folder", Weight.WARNING, text, amount=found, unit="images", fix=fix)
+        elif self._lost.count:
+            text = self._misses(self._lost)
             fix = "rename the items with --name, or choose the right task"
-            for way, fits in self._common():
-                text += f"; {way.words} {fits:,} would be found" if fits > 1 else f"; {way.words} one would be found"
-                fix = f"rename them when converting: --name '{way.template}'" if way.template else fix
-            yield Finding("against-items", Weight.ERROR, text, amount=self._lost.count, unit="images", fix=fix)
-        if self._numbers.count:
-            text = f"no picture of {what} has the name of {_counted(self._numbers.count, 'item')}, such as "
-            text += f"{self._numbers.first!r}, which is taken as a frame number instead: it lands on frame "
+            yield self._with_hint("against-items", self._lost, text, fix)
+        if self._numbers.count and not folder:
+            text = f"{self._misses(self._numbers)}, which is taken as a frame number instead: it lands on frame "
             text += f"{int(self._numbers.first)}"
             fix = "rename the items as the task has them"
-            yield Finding(
-                "against-frame-number", Weight.ERROR, text, amount=self._numbers.count, unit="images", fix=fix
-            )
-        rest = len(self._wanted.items or ()) - self._hit
-        if self._wanted.items is not None and rest > 0 and self._hit:
+            yield self._with_hint("against-frame-number", self._numbers, text, fix)
+        rest = len(self._wanted.items or ()) - self._hit - found
+        if self._wanted.items is not None and rest > 0 and (self._hit or found):
             gets = "gets" if rest == 1 else "get"
             text = f"{_counted(rest, 'picture')} of {what} {gets} no annotations from here"
             yield Finding("against-unannotated", Weight.INFO, text, amount=rest, unit="images")
 
-    def _common(self) -> list[tuple[_Way, int]]:
-        """What would make most of the lost names fit, if anything, and how many."""
-        ends: dict[str, list[str]] = {}
-        for stem in self._names:
-            ends.setdefault(stem.rsplit("/", 1)[-1], []).append(stem)
-        ordered = sorted(self._names)
-        votes = Counter(way for name in self._lost.items for way in set(_ways(name, ends, ordered)))
-        return votes.most_common(1)
+    def _folder(self) -> tuple[int, str]:
+        """The one folder that makes all items fit, and how many they are, where none fits without it; 0 and "" else."""
+        count = self._lost.count + self._numbers.count
+        every = [folder for folder, fits in self._folders.items() if fits == count]
+        return (count, every[0]) if len(every) == 1 and not self._hit else (0, "")
+
+    def _misses(self, seen: _Seen) -> str:
+        return (
+            f"no picture of {self._wanted.what} has the name of {_counted(seen.count, 'item')}, such as {seen.first!r}"
+        )
+
+    def _with_hint(self, code: str, seen: _Seen, text: str, fix: str) -> Finding:
+        """With what would make most of the names fit, if anything, and how many."""
+        votes = Counter(way for name in seen.items for way in set(self._names.ways(name)))
+        for way, fits in votes.most_common(1):
+            text += f"; {way.words} {fits:,} would be found" if fits > 1 else f"; {way.words} one would be found"
+            fix = f"rename them when converting: --name {quote(way.template)}" if way.template else fix
+        return Finding(code, Weight.ERROR, text, amount=seen.count, unit="images", fix=fix)
 
     def _about_labels(self) -> Iterator[Finding]:
         wanted = self._wanted
@@ -186,22 +205,69 @@ class _Way(NamedTuple):
     """How names could become those expected: in words, and as a template for ``--name`` where one can say it."""
 
     words: str
-    template: str
+    template: str = ""
+    prefix: str = ""
 
 
-def _ways(name: str, ends: Mapping[str, list[str]], ordered: Sequence[str]) -> Iterator[_Way]:
-    last = name.rsplit("/", 1)[-1]
-    for stem in ends.get(last, ()):
-        if stem.endswith(f"/{name}"):
-            prefix = stem[: -len(name)]
-            yield _Way(f"with the prefix {prefix!r}", f"{prefix}{{name}}")
-        elif name.endswith(f"/{stem}"):
-            yield _Way(f"without the prefix {name[: -len(stem)]!r}", "{stem}" if stem == last else "")
-    for stem in ordered[bisect_right(ordered, name) :]:
-        if not stem.startswith(name):
-            break
-        if "/" not in stem[len(name) :]:
-            yield _Way(f"with the suffix {stem[len(name) :]!r}", f"{{name}}{stem[len(name) :]}")
+class _Names:
+    """The names expected, without extension, and which of them others may mean."""
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        self.all = frozenset(stems)
+        self._ends: dict[str, list[str]] = {}
+        for stem in self.all:
+            self._ends.setdefault(stem.rsplit("/", 1)[-1], []).append(stem)
+
+    @cached_property
+    def _folded(self) -> frozenset[str]:
+        return frozenset(stem.casefold() for stem in self.all)
+
+    @cached_property
+    def _ordered(self) -> list[str]:
+        return sorted(self.all)
+
+    @cached_property
+    def _mirrored(self) -> list[str]:
+        return sorted(stem[::-1] for stem in self.all)
+
+    def within(self, name: str) -> Iterator[_Way]:
+        """The folders in which a name stands."""
+        for stem in self._ends.get(name.rsplit("/", 1)[-1], ()):
+            if stem.endswith(f"/{name}"):
+                yield _before(stem[: -len(name)])
+
+    def ways(self, name: str) -> Iterator[_Way]:
+        """All that would make a name one of them; at most `ALIKE` of a kind."""
+        yield from self.within(name)
+        last = name.rsplit("/", 1)[-1]
+        for stem in self._ends.get(last, ()):
+            if name.endswith(f"/{stem}"):
+                yield _Way(f"without the prefix {name[: -len(stem)]!r}", "{stem}" if stem == last else "")
+        for rest in islice(_longer(self._mirrored, name[::-1]), ALIKE):
+            if "/" not in rest:
+                yield _before(rest[::-1])
+        for rest in islice(_longer(self._ordered, name), ALIKE):
+            if "/" not in rest:
+                yield _Way(f"with the suffix {rest!r}", f"{{name}}{_plain(rest)}")
+        if name.casefold() in self._folded:
+            yield _Way("with other capital or small letters")
+
+
+def _before(prefix: str) -> _Way:
+    return _Way(f"with the prefix {prefix!r}", f"{_plain(prefix)}{{name}}", prefix)
+
+
+def _plain(text: str) -> str:
+    """A text as a template has it."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _longer(ordered: Sequence[str], start: str) -> Iterator[str]:
+    """What follows a start in the names that have it."""
+    for place in range(bisect_right(ordered, start), len(ordered)):
+        if not ordered[place].startswith(start):
+            return
+        yield ordered[place][len(start) :]
 
 
 def _counted(number: int, noun: str) -> str:

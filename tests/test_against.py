@@ -222,6 +222,9 @@ def test_names_that_fit() -> None:
         (("a.jpg", "b.jpg"), ("out/a", "out/b"), "without the prefix 'out/' 2 would be found", "{stem}"),
         (("a_rgb.jpg", "b_rgb.jpg"), ("a", "b"), "with the suffix '_rgb' 2 would be found", "{name}_rgb"),
         (("x/a.jpg",), ("a",), "with the prefix 'x/' one would be found", "x/{name}"),
+        (("img_1.jpg", "img_2.jpg"), ("1", "2"), "with the prefix 'img_' 2 would be found", "img_{name}"),
+        (("x/img_1.jpg", "x/img_11.jpg"), ("x/1", "x/11"), None, ""),
+        (("{x}/a.jpg",), ("a",), "with the prefix '{x}/' one would be found", "{{x}}/{name}"),
     ],
 )
 def test_what_would_make_names_fit(items: tuple[str, ...], names: tuple[str, ...], words: str, template: str) -> None:
@@ -229,8 +232,40 @@ def test_what_would_make_names_fit(items: tuple[str, ...], names: tuple[str, ...
     assert found.code == "against-items"
     assert found.amount == len(names)
     number = "1 item" if len(names) == 1 else f"{len(names)} items"
-    assert found.message == f"no picture of the task 't' has the name of {number}, such as {names[0]!r}; {words}"
-    assert found.fix == f"rename them when converting: --name '{template}'"
+    words = f"; {words}" if words else ""
+    assert found.message == f"no picture of the task 't' has the name of {number}, such as {names[0]!r}{words}"
+    if template:
+        assert found.fix == f"rename them when converting: --name '{template}'"
+
+
+def test_names_that_differ_in_capital_letters() -> None:
+    (found,) = compared(wanted("Cam/A.jpg", "Cam/b.jpg", frames=2), "cam/a", "cam/B")
+    assert found.message.endswith("such as 'cam/a'; with other capital or small letters 2 would be found")
+
+
+def test_a_folder_that_all_lack_is_added_by_an_import() -> None:
+    frames = ("x/a.jpg", "x/b.jpg", "x/c.jpg", "y/d.jpg", "x/007.jpg")
+    found, rest = compared(wanted(*frames, frames=9), "a", "b", "007")
+    assert (found.code, found.weight, found.amount) == ("against-folder", Weight.WARNING, 3)
+    assert found.message == (
+        "3 items, such as 'a', lack the folder 'x/' of the pictures of the task 't'; an import usually adds it"
+    )
+    assert found.fix == "to be sure, rename them when converting: --name 'x/{name}'"
+    assert (rest.code, rest.amount) == ("against-unannotated", 2)
+
+
+@pytest.mark.parametrize(
+    ("frames", "names"),
+    [
+        (("x/a.jpg", "y/b.jpg"), ("a", "b")),  # no one folder
+        (("x/a.jpg", "y/a.jpg"), ("a",)),  # which one is not clear
+        (("x/a.jpg", "x/b.jpg"), ("a", "zebra")),  # one that is nowhere: by it an import may look for the folder
+        (("x/a.jpg", "b.jpg"), ("a", "b")),  # one fits as it is
+    ],
+)
+def test_a_folder_that_does_not_make_all_fit_is_an_error(frames: tuple[str, ...], names: tuple[str, ...]) -> None:
+    assert "against-items" in {f.code for f in compared(wanted(*frames, frames=2), *names) if f.weight is Weight.ERROR}
+    assert {f.code for f in compared(wanted("x/a.jpg"), "a")} == {"against-items"}, "no task"
 
 
 def test_names_that_nothing_makes_fit() -> None:
@@ -251,6 +286,13 @@ def test_numbers_that_are_taken_for_frames() -> None:
         "no picture of the task 't' has the name of 1 item, such as '000123', which is taken as a frame number instead: "
         "it lands on frame 123"
     )
+
+
+def test_numbers_have_hints_too() -> None:
+    frames = [f"img_{number:06}.jpg" for number in range(300)]
+    (number,) = compared(wanted(*frames, frames=300), "000001", "000123")
+    assert "; with the prefix 'img_' 2 would be found" in number.message
+    assert number.fix == "rename them when converting: --name 'img_{name}'"
 
 
 def test_labels_that_are_not_there() -> None:
