@@ -113,13 +113,17 @@ def finding_lines(
 
 
 def _causes(report: Report) -> list[Tally]:
-    """Losses and warnings of the images that have an error, which may have got a folder before their names since; where
-    no image was read, all of them."""
-    wrong = {f.where.image for t in report.heaviest if t.weight == "error" for f in t.examples}
-    names = {"/".join(parts[i:]) for name in wrong for parts in [name.split("/")] for i in range(len(parts))} - {""}
+    """What may explain the errors: where no image was read, all losses and warnings; else those of the images that have an
+    error without a place in a file, for one with a place says it all. Images may have got a folder before their names."""
+    from maskconv.plugin import LOSSES
+
+    errors = [f.where for t in report.heaviest if t.weight == "error" for f in t.examples]
+    wrong = [where.image.split("/") for where in errors if not where.path]
+    names = {"/".join(parts[i:]) for parts in wrong for i in range(len(parts))} - {""}
+    consequences = {loss.code for loss in LOSSES.values()}
     found: list[Tally] = []
     for tally in report.heaviest:
-        if tally.weight in ("data", "warning"):
+        if tally.weight in ("data", "warning") and tally.code not in consequences:
             told = [f for f in tally.examples if f.where.image in names]
             if not report.images or len(told) == tally.count:
                 found.append(tally)

@@ -278,11 +278,16 @@ def test_the_causes_that_are_shown_are_few(here):
         for name in ("b", "a", "a", "ba"):
             report.add(Finding(f"odd-{number}", Weight.WARNING, f"{name} is odd", Where(image=name), 2, "pixels"))
     report.add(Finding("fine", Weight.INFO, "a is fine", Where(image="a")))
+    report.add(loss(Feature.HOLES, 7, Where(image="a")))  # what the target does not hold explains nothing
     shown = {"weights": ("error",), "listed": ("error",)}
     lines = list(face.finding_lines(report, Look(None, False), causes=True, **shown))
     assert len(lines) == 6
     assert all(re.match(rf"warning +odd-{n} +2x +4 pixels +a is odd", line) for n, line in enumerate(lines[1:]))
     assert list(face.finding_lines(report, Look(None, False), **shown)) == ["error  wrong  1x    image a: it is wrong"]
+    placed = Report(images=1)
+    placed.add(Finding("wrong", Weight.ERROR, "it is wrong", Where("a.ndjson", line=3, image="a")))
+    placed.add(Finding("odd", Weight.WARNING, "a is odd", Where(image="a")))
+    assert len(list(face.finding_lines(placed, Look(None, False), causes=True, **shown))) == 1
 
 
 def test_nothing_that_could_be_left_out_is_offered(run, here):
