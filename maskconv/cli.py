@@ -98,6 +98,7 @@ def _convert(
     **rest: Any,
 ) -> None:
     from maskconv import driver, face, pool
+    from maskconv.filenames import as_text
     from maskconv.finding import Report
     from maskconv.reportfile import report_file
 
@@ -105,7 +106,9 @@ def _convert(
     found, begin = Report(), time.perf_counter()
     terminal.report = found
     options: dict[str, Any] = {"read": terminal.given["from"], "write": terminal.given["to"], **rest}
-    options["only"] = None if only is None else [name.strip() for name in only.split(",") if name.strip()]
+    options["only"] = None if only is None else _listed(only)
+    if options["name"] is not None:
+        options["name"] = as_text(options["name"], "--name")
     source = sources[0] if len(sources) == 1 else f"{sources[0]} and {len(sources) - 1} more"
     with report_file(report, found, sources, target), terminal.progress(source) as progress:
         driver.convert(sources, target, report=found, jobs=jobs or pool.cores(), progress=progress, **options)
@@ -113,6 +116,16 @@ def _convert(
     ends = {"sources": sources, "target": target, "dry_run": rest["dry_run"]}
     text = face.outcome(found, source, target, time.perf_counter() - begin, dry=rest["dry_run"])
     closing.close(terminal, found, ends, text, rest["on_loss"], labels_told=labels_told)
+
+
+def _listed(only: str) -> list[str]:
+    """The labels of --only."""
+    from maskconv.filenames import as_text
+
+    names = [name.strip() for name in as_text(only, "--only").split(",") if name.strip()]
+    if not names:
+        raise click.UsageError("--only names no label, and would drop all; name some: --only car,person")
+    return names
 
 
 def _ends(terminal: Terminal, paths: Sequence[str]) -> tuple[list[str], str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from maskconv import pool, registry
 from maskconv.change import Change, Rules, check_template, label_rules
-from maskconv.errors import DataError, UsageError
+from maskconv.errors import ConversionError, DataError, UsageError
 from maskconv.finding import Finding, Report, Weight
 from maskconv.fingerprint import fingerprint
 from maskconv.maskfiles import REMOTE
@@ -34,6 +34,7 @@ from maskconv.sources import (
     labels_of,
     open_all,
     reading,
+    require_path,
     spooled,
     units_of,
 )
@@ -53,7 +54,7 @@ def convert(
     read: Mapping[str, Any] | None = None,
     write: Mapping[str, Any] | None = None,
     labels: Rules | PathLike | None = None,
-    only: Iterable[str] | None = None,
+    only: str | Iterable[str] | None = None,
     name: str | None = None,
     jobs: int = 1,
     workers: Workers = "auto",
@@ -75,7 +76,7 @@ def convert(
     and the target's suffix. ``read`` and ``write`` are the formats' options.
 
     ``labels`` renames labels (a mapping, or a CSV file of old,new; several to one merges them, an empty new name drops),
-    ``only`` keeps some of the resulting labels, ``name`` is a template for the items' names over ``{name} {stem} {folder}
+    ``only`` keeps some of the resulting labels (one, or several), ``name`` is a template for the items' names over ``{name} {stem} {folder}
     {split} {source}``. Labels of several sources are the same where their names are.
 
     ``jobs`` workers, threads or processes, work at once; neither changes a byte. ``progress`` is called with the number of images done.
@@ -91,12 +92,18 @@ def convert(
     """
     _one_of("on_loss", on_loss, ("warn", "fail", "ignore"))
     _one_of("on_error", on_error, ("fail", "skip"))
-    kept = None if only is None else frozenset(only)
+    require_jobs(jobs)
+    kept = None if only is None else frozenset([only] if isinstance(only, str) else only)
+    if name is not None and not name.strip():
+        raise UsageError("name is an empty template", fix="leave it out, or write one such as {source}/{name}")
+    for path, what in ((labels, "labels"), (target, "the target"), (cache, "the cache")):
+        if isinstance(path, str):
+            require_path(path, what)
     change = Change(label_rules(labels), kept, check_template(name or ""))
     result, paths = Report() if report is None else report, expand(source, from_)
     access = reaching(cache, allow_hosts, fetch=fetch)
-    if resume and any(str(path) == "-" for path in paths):
-        raise UsageError("standard input cannot be read again, so a run over it cannot be resumed")
+    if resume and any(str(path) == "-" or Path(path).is_fifo() for path in paths):
+        raise UsageError("standard input or a pipe cannot be read again, so a run over it cannot be resumed")
     with open_all(paths, from_, read or {}, change, result, access) as (sources, known):
         places = [Path(path) for path in paths if str(path) != "-"]
         asked: dict[str, Any] = {"target": target, "from": from_, "to": to, "read": read or {}, "write": write or {}}
@@ -129,6 +136,12 @@ def reaching(cache: PathLike | None, allow_hosts: Iterable[str], *, fetch: bool)
     if not fetch and (cache is not None or hosts):
         raise UsageError("--cache and --allow-host are for masks that are fetched", fix="add --fetch")
     return Access(fetch, None if cache is None else Path(cache), hosts)
+
+
+def require_jobs(jobs: int) -> None:
+    """Raises UsageError."""
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs is a number of workers, 1 or more, not {jobs!r}")
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -236,10 +249,27 @@ def open_writer(
     overwrite: bool = False,
     **options: Any,
 ) -> Iterator[ImageWriter]:
-    """Write a target image by image; it appears whole at the end, or, where the block raises, not at all."""
+    """Write a target image by image; it appears whole at the end, or, where the block raises, not at all.
+
+    Raises UsageError and TargetError, and at the end ConversionError where no image arrived.
+    """
+    require_path(target, "the target")
     with open_sink(target, format, options, labels, Report(), overwrite=overwrite) as sink:
         yield ImageWriter(sink)
+        _end(sink)
+
+
+def _end(sink: Sink) -> None:
+    """Raises ConversionError where there is nothing to commit."""
+    report = sink.report
+    if not report.images:
+        fix = "write one, or open no writer where there is none"
+        raise ConversionError("nothing was written: the writer was given no image", report=report, fix=fix)
+    try:
         sink.end("warn", "skip")
+    except ConversionError as error:
+        text = f"nothing was written: none of the images given can be (errors: {report.count(Weight.ERROR)})"
+        raise ConversionError(text, report=report, fix="see the findings of the report") from error
 
 
 def validate(

@@ -8,10 +8,10 @@ import unicodedata
 from collections.abc import Iterator
 from posixpath import basename
 
-from maskconv.errors import DataError
+from maskconv.errors import DataError, UsageError
 from maskconv.store import unsafe
 
-__all__ = ["FORBIDDEN", "RESERVED", "Names", "folded", "refusal", "windows"]
+__all__ = ["FORBIDDEN", "RESERVED", "Names", "as_text", "folded", "no_text", "refusal", "windows"]
 
 MAX_PART, MAX_PATH = 255, 4096  # bytes, as Linux has them
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\ud800-\udfff]')
@@ -25,12 +25,28 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
+def no_text(name: str) -> str:
+    """Why a file that is text cannot hold a name, in words; empty where it can. Bytes of no character are half surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "holds bytes that are no UTF-8"
+    return ""
+
+
+def as_text(value: str, flag: str) -> str:
+    """An argument that is no path: what the locale could not decode is UTF-8. Raises UsageError where it is not."""
+    try:
+        return value.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError as error:
+        raise UsageError(f"{flag} {value!r} holds bytes that are no UTF-8", fix="write it in UTF-8") from error
+
+
 def refusal(path: str) -> tuple[str, str]:
     """Why no file can have a path with ``/``: a code, and the reason in words; both empty where it can."""
-    try:
-        encoded = path.encode()
-    except UnicodeEncodeError:
-        return "name-unsafe", "holds bytes that are no UTF-8"
+    if reason := no_text(path):
+        return "name-unsafe", reason
+    encoded = path.encode()
     parts = encoded.split(b"/")
     if b"" in parts or b"." in parts or _BARE.fullmatch(basename(path)):
         return "name-unsafe", "has an empty part or '.'"

@@ -10,12 +10,13 @@ from typing import Any, Literal
 
 from maskconv import labelmap, registry, review
 from maskconv.errors import DataError, SourceError
+from maskconv.filenames import as_text
 from maskconv.finding import Finding, Report, Weight, Where
 from maskconv.labelmap_check import BACKGROUND, voc_color
 from maskconv.labelmap_fix import Fixed, fix
 from maskconv.model import Label, LabelMap
 from maskconv.plugin import Target
-from maskconv.sources import STDIN, head_of, reading, spooled
+from maskconv.sources import STDIN, head_of, reading, require_path, spooled
 from maskconv.stage import Stage
 
 __all__ = [
@@ -39,7 +40,7 @@ Setup = Literal["cvat-json", "labelbox-ontology"]
 def names_of(text: str) -> list[str]:
     """The names that ``a,b,c`` lists, or that a file tells: a data.yaml, a model, a task, an ontology, a data set.
 
-    Raises SourceError, FormatError where a file tells none.
+    Raises SourceError, FormatError where a file tells none, UsageError where they are no text.
     """
     try:
         there = Path(text).exists()
@@ -49,7 +50,7 @@ def names_of(text: str) -> list[str]:
         from maskconv.against import expected
 
         return list(expected(Path(text)).labels)
-    names = [name.strip() for name in text.split(",")]
+    names = [name.strip() for name in as_text(text, "--from-names").split(",")]
     if len(names) == 1 and (Path(text).suffix or "/" in text):
         fix = "name a file that is there, or list the labels: car,person"
         raise SourceError("there is no such file", where=Where(path=text), code="source-missing", fix=fix)
@@ -169,7 +170,8 @@ def same(file: str, output: str | None) -> bool:
 
 
 def put(output: str, text: str, *, overwrite: bool) -> None:
-    """Write a file whole or not at all. Raises TargetError."""
+    """Write a file whole or not at all. Raises UsageError, TargetError."""
+    require_path(output, "the output")
     stage = Stage(Target(Path(output), "file"), overwrite=overwrite)
     try:
         stage.write(text.encode())

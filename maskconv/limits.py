@@ -40,6 +40,6 @@ def _limit(name: str) -> int:
     if not given:
         return DEFAULTS[name]
     if not (given.isascii() and given.isdigit() and 0 < len(given) < 19 and int(given)):
-        text = f"the environment variable {name} is {given[:40]!r}, not a number"
+        text = f"the environment variable {name} is {given[:40]!r}, not a whole number above 0"
         raise OptionError(text, code="option-value", fix=f"write it as {DEFAULTS[name]}")
     return int(given)

@@ -202,6 +202,9 @@ def probe(path: Path) -> Probe:
     where = Where(path=str(path))
     if not os.path.exists(path):
         raise SourceError("there is no such file or folder", where=where, code="source-missing", fix="check the path")
+    if not (os.path.isfile(path) or os.path.isdir(path)):
+        text, fix = "is a pipe or a device, and not read here", "save it to a file, or give - and pipe it in"
+        raise SourceError(text, where=where, code="source-unreadable", fix=fix)
     try:
         return _probe(path)
     except OSError as error:

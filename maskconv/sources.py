@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ __all__ = [
     "open_all",
     "readable",
     "reading",
+    "require_path",
     "spooled",
     "units_of",
 ]
@@ -49,25 +50,34 @@ class Source:
     change: Change
 
 
+def require_path(path: PathLike, what: str) -> None:
+    """Raises UsageError for an empty path, which would mean the folder one is in."""
+    if isinstance(path, str) and not path:
+        raise UsageError(f"the path of {what} is empty", fix="name a file or a folder, . for this one")
+
+
 @contextmanager
 def spooled(source: PathLike, report: Report) -> Iterator[Path]:
-    """The source's path; standard input is put into a temporary file first, for readers go back and forth.
+    """The source's path; standard input or a pipe is put into a temporary file first, for readers go back and forth.
 
-    A person is shown neither that file's name in the report nor in an error.
+    A person is shown neither that file's name in the report nor in an error. Raises UsageError for an empty path.
     """
-    if str(source) != "-":
+    require_path(source, "the source")
+    pipe = str(source) != "-" and Path(source).is_fifo()
+    if str(source) != "-" and not pipe:
         yield Path(source)
         return
+    name = str(source) if pipe else STDIN
     with tempfile.TemporaryDirectory(prefix="maskconv-") as folder:
         path = Path(folder, "stdin")
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        report.aliases[str(path)] = STDIN
+        with path.open("wb") as file, open(source, "rb") if pipe else nullcontext(sys.stdin.buffer) as stream:
+            shutil.copyfileobj(stream, file)
+        report.aliases[str(path)] = name
         try:
             yield path
         except MaskconvError as error:
             if error.where is not None and error.where.path == str(path):
-                error.where = replace(error.where, path=STDIN)
+                error.where = replace(error.where, path=name)
             raise
 
 

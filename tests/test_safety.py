@@ -369,7 +369,9 @@ def test_limits_are_set_by_the_environment_and_named_in_the_error(tmp_path, monk
         assert "more than 60 bytes; raise MASKCONV_MAX_RECORD" in found
     for wrong in ("many", "-1", "0", "1e9", "9" * 30):
         monkeypatch.setenv("MASKCONV_MAX_RECORD", wrong)
-        with pytest.raises(OptionError, match=f"MASKCONV_MAX_RECORD is '{re.escape(wrong)}', not a number"):
+        with pytest.raises(
+            OptionError, match=f"MASKCONV_MAX_RECORD is '{re.escape(wrong)}', not a whole number above 0"
+        ):
             maskconv.validate(tmp_path / "in.mcv")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from maskconv.cloud import Bucket
 from maskconv.errors import OptionError
+from maskconv.filenames import no_text
 from maskconv.finding import Finding, Note, Weight
 from maskconv.formats.labelbox_ndjson.datarows import DataRows, data_rows
 from maskconv.formats.labelbox_ndjson.limits import key_error
@@ -115,6 +116,10 @@ def make_plan(options: WriteOptions, target: Target, note: Note) -> Plan:
     folder, prefix = _places(options, bucket, target) if mode == "files" and not polygons else (None, "")
     tables = schemas(options.schema_ids) if options.schema_ids is not None else None
     rows = data_rows(options.data_rows) if options.data_rows is not None else None
+    for flag, text in (("--to-global-key", options.global_key), ("the masks' address", prefix)):
+        if text and (reason := no_text(text)):
+            fix = "choose another, or another name for the target"
+            raise OptionError(f"{flag} {text!r} {reason}, which no record can hold", fix=fix, code="option-value")
     if not polygons:
         _notice(mode, options, note, bucket=bucket is not None)
     if tables is not None and (odd := tables.odd()):
@@ -162,7 +167,7 @@ def _places(options: WriteOptions, bucket: Bucket | None, target: Target) -> tup
         relative = Path(os.path.relpath(folder, home)).as_posix()
     except ValueError as error:  # another drive
         raise OptionError("the folder for masks is on another drive", fix="choose one beside the target") from error
-    return folder, quote(relative) + "/"
+    return folder, (relative if no_text(relative) else quote(relative)) + "/"
 
 
 def _notice(mode: Mode, options: WriteOptions, note: Note, *, bucket: bool) -> None:

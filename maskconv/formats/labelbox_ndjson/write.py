@@ -12,6 +12,7 @@ import orjson
 
 from maskconv import png, runs
 from maskconv.errors import DataError, OptionError
+from maskconv.filenames import no_text
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.formats.labelbox_ndjson import clips
 from maskconv.formats.labelbox_ndjson.clips import Clips
@@ -86,7 +87,7 @@ class LabelboxWriter(Writer[Plan]):
         if not image.annotations:
             return None
         for name in (image.name, image.split or ""):
-            if reason := unsafe(name):
+            if reason := unsafe(name) or no_text(name):
                 raise DataError(f"the name {name!r} {reason}", code="name-unsafe", fix="rename the item")
         if self.options.orientation == "stored":
             image = stored(image, self._headers, note)
