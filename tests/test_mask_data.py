@@ -19,7 +19,7 @@ import maskconv
 from maskconv.errors import ConversionError, MaskconvError, OptionError, SourceError
 from maskconv.finding import Finding, Weight
 from maskconv.formats.mask_data.table import Table, from_json
-from maskconv.model import AnnotatedImage, Annotation, Label, LabelMap, Mask
+from maskconv.model import AnnotatedImage, Annotation, Box, Label, LabelMap, Mask
 from maskconv.samples import block, image
 from tests.places import real_data
 
@@ -489,8 +489,9 @@ def test_a_png_holds_no_stack(tmp_path: Path) -> None:
 
 
 def test_an_unknown_size_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(MaskconvError, match="masks need the picture's size"):
-        written(tmp_path / "out", AnnotatedImage(name="a"))
+    with pytest.raises(MaskconvError, match="masks need the picture's size.*maskconv formats NAME"):
+        shape = Box(x=1, y=1, width=2, height=2)
+        written(tmp_path / "out", AnnotatedImage(name="a", annotations=(Annotation(label="cat", shape=shape),)))
 
 
 @given(data=st.data())
@@ -550,3 +551,13 @@ def test_a_table_knows_its_labels() -> None:
     assert list(Table().names()) == []
     assert from_json(LIST).label_map().names == ("cat", "dog", "bird")
     assert from_json(BY_NAME).label_map().get("dog").color == (0, 0, 142)
+
+
+def test_an_image_without_annotations_and_size_is_left_out(tmp_path: Path) -> None:
+    """There is no array without a size; the others are written all the same."""
+    street = Path(__file__).parents[1] / "fixtures" / "cvat-mask" / "street.zip"
+    report = maskconv.convert(street, tmp_path / "arrays", to="mask-data", write={"file": "npy"})
+    (dropped,) = [finding for finding in report.findings if finding.code == "empty-images-dropped"]
+    assert (dropped.where.image, dropped.amount) == ("empty", 1) and not report.failed
+    assert (report.images, report.images_written) == (7, 6)
+    assert maskconv.info(tmp_path / "arrays")["instances"] == report.instances_written

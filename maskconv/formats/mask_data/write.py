@@ -58,11 +58,15 @@ class MaskDataWriter(Writer[LabelMap]):
         del target, note
         return labels
 
-    def encode(self, image: AnnotatedImage, plan: LabelMap, note: Note) -> Piece:
+    def encode(self, image: AnnotatedImage, plan: LabelMap, note: Note) -> Piece | None:
         del plan
         if image.width is None or image.height is None:
+            if not image.annotations:
+                text = "an image without annotations whose size the source does not tell: there is no array of it"
+                note(loss(Feature.EMPTY_IMAGES, 1, message=text))
+                return None
             text = "masks need the picture's size, which the source does not tell"
-            fix = "name the folder of the pictures, where the source's format has the option: --from-images FOLDER"
+            fix = "name the folder of the pictures, where maskconv formats NAME says that the source's format takes one"
             raise DataError(text, where=Where(image=image.name), code="image-size-unknown", fix=fix)
         shown = _shown(image, image.width, image.height, note)
         data: RunMap | NDArray[Any]
