@@ -21,6 +21,7 @@ from maskconv.model import AnnotatedImage
 from maskconv.options import nearest
 from maskconv.pictures import stem as stem_of
 from maskconv.plugin import Probe
+from maskconv.wording import quoted
 from maskconv.yolo.names import MAX_NAMES, given
 
 __all__ = ["Comparison", "Expected", "expected"]
@@ -78,7 +79,9 @@ def _listed(path: Path) -> Expected | None:
     elif (labels := labelmap.parse(data, _silent, path=str(path))) is not None:
         found = [label for label in labels.labels if label.name != BACKGROUND]
     else:
-        raise SourceError("is no usable label map", where=where, fix=f"mend it: maskconv labelmap {path} --fix")
+        raise SourceError(
+            "is no usable label map", where=where, fix=f"mend it: maskconv labelmap {quote(str(path))} --fix"
+        )
     return Expected(path.name, {label.name: "" for label in found})
 
 
@@ -147,7 +150,7 @@ class Comparison:
         what, (found, folder) = self._wanted.what, self._folder()
         if folder:
             some = self._lost.first or self._numbers.first
-            text = f"{_counted(found, 'item')}, such as {some!r}, {'lacks' if found == 1 else 'lack'} the folder {folder!r} of "
+            text = f"{_counted(found, 'item')}, such as {quoted(some)}, {'lacks' if found == 1 else 'lack'} the folder {quoted(folder)} of "
             text += f"the pictures of {what}; an import usually adds it"
             fix = f"to be sure, rename them when converting: --name {quote(_before(folder).template)}"
             yield Finding("against-folder", Weight.WARNING, text, amount=found, unit="images", fix=fix)
@@ -173,9 +176,7 @@ class Comparison:
         return (count, every[0]) if len(every) == 1 and not self._hit else (0, "")
 
     def _misses(self, seen: _Seen) -> str:
-        return (
-            f"no picture of {self._wanted.what} has the name of {_counted(seen.count, 'item')}, such as {seen.first!r}"
-        )
+        return f"no picture of {self._wanted.what} has the name of {_counted(seen.count, 'item')}, such as {quoted(seen.first)}"
 
     def _with_hint(self, code: str, seen: _Seen, text: str, fix: str) -> Finding:
         """With what would make most of the names fit, if anything, and how many."""
@@ -191,12 +192,12 @@ class Comparison:
             if label not in wanted.labels:
                 near = nearest(label, wanted.labels)
                 has = "has" if count == 1 else "have"
-                text = f"{wanted.what} has no label {label!r}{near}; {_counted(count, 'instance')} {has} it here"
+                text = f"{wanted.what} has no label {quoted(label)}{near}; {_counted(count, 'instance')} {has} it here"
                 known = ", ".join(list(wanted.labels)[:8]) or "none"
                 fix = f"add it there, or rename it with --labels; there are {known}"
                 yield Finding("against-label", Weight.ERROR, text, amount=count, unit="instances", fix=fix)
             elif (kind := wanted.labels[label]) and wanted.masks and kind not in wanted.masks:
-                text = f"the label {label!r} of {wanted.what} is for {kind}, which holds no masks"
+                text = f"the label {quoted(label)} of {wanted.what} is for {kind}, which holds no masks"
                 fix = f"make it a label for {' or '.join(sorted(wanted.masks))}, or convert to another shape"
                 yield Finding("against-tool", Weight.ERROR, text, amount=count, unit="instances", fix=fix)
 
@@ -242,19 +243,19 @@ class _Names:
         last = name.rsplit("/", 1)[-1]
         for stem in self._ends.get(last, ()):
             if name.endswith(f"/{stem}"):
-                yield _Way(f"without the prefix {name[: -len(stem)]!r}", "{stem}" if stem == last else "")
+                yield _Way(f"without the prefix {quoted(name[: -len(stem)])}", "{stem}" if stem == last else "")
         for rest in islice(_longer(self._mirrored, name[::-1]), ALIKE):
             if "/" not in rest:
                 yield _before(rest[::-1])
         for rest in islice(_longer(self._ordered, name), ALIKE):
             if "/" not in rest:
-                yield _Way(f"with the suffix {rest!r}", f"{{name}}{_plain(rest)}")
+                yield _Way(f"with the suffix {quoted(rest)}", f"{{name}}{_plain(rest)}")
         if name.casefold() in self._folded:
             yield _Way("with other capital or small letters")
 
 
 def _before(prefix: str) -> _Way:
-    return _Way(f"with the prefix {prefix!r}", f"{_plain(prefix)}{{name}}", prefix)
+    return _Way(f"with the prefix {quoted(prefix)}", f"{_plain(prefix)}{{name}}", prefix)
 
 
 def _plain(text: str) -> str:

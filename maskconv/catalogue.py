@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from maskconv import registry
-from maskconv.layout import Look, columns, hanging
+from maskconv.layout import Look, cells, columns, hanging
 from maskconv.model import Feature
 from maskconv.options import OptionInfo
 from maskconv.plugin import LOSSES, Format
@@ -68,9 +68,19 @@ def _facts(fmt: Format) -> dict[str, Any]:
 def listing(look: Look) -> Iterator[str]:
     """The table of all formats."""
     rows = [tuple(name.upper() for name in HEADING), *map(row, registry.formats())]
+    table = list(columns(rows, Look()))
+    if look.width is not None and max(map(cells, table)) > look.width:
+        rows = [(HEADING[0].upper(), "WHAT IT IS"), *map(_summary, registry.formats())]
     yield from columns(rows, look, heading=True)
     yield ""
-    yield "The options of one, and what it keeps: maskconv formats NAME"
+    yield from hanging("", "The options of one, and what it keeps: maskconv formats NAME", look)
+
+
+def _summary(fmt: Format) -> tuple[str, str]:
+    """A format's line where there is no room for the table: all but its name is one sentence, which wraps."""
+    able = ", ".join(verb for verb, can in does(fmt).items() if can)
+    suffixes = f"; {' '.join(map(plain, fmt.suffixes))}" if fmt.suffixes else ""
+    return plain(fmt.name), f"{plain(fmt.title)}: {able}{suffixes}"
 
 
 def page(name: str, look: Look) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -213,7 +214,7 @@ def info(terminal: Terminal, /, path: str, from_: str | None, **access: Any) -> 
     for line in face.info_lines(facts, terminal.look()):
         terminal.line(line)
     if facts["codes"]:
-        terminal.note(f"It has {counted(len(facts['codes']), 'finding')}: see maskconv validate {path}")
+        terminal.note(f"It has {counted(len(facts['codes']), 'finding')}: see maskconv validate {shlex.quote(path)}")
 
 
 @cli.command()

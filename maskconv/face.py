@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from maskconv.layout import Look, cells, columns, hanging
+from maskconv.layout import Look, cells, columns, hanging, shortened
 from maskconv.wording import counted, lasting, plain, size
 
 if TYPE_CHECKING:
@@ -53,8 +53,11 @@ def label_lines(counts: dict[str, int], look: Look) -> Iterator[str]:
         yield f"  ... and {counted(rest, 'instance')} of {counted(len(told) - MOST_LABELS, 'more label')}"
 
 
-def under_way(images: int, seconds: float, report: Report | None) -> str:
-    """``1,200 of 4,000 images, 310 a second, 48.1 MB written, 9 s left``."""
+def under_way(source: str, images: int, seconds: float, report: Report | None, room: int | None = None) -> str:
+    """``export.zip: 1,200 of 4,000 images, 310 a second, 48.1 MB written, 9 s left``.
+
+    Where that has more cells than there is ``room``, the middle is left out, then the source's name is cut.
+    """
     rate = images / seconds if seconds else 0.0
     total = report.images_expected if report is not None else None
     known = total is not None and total > images
@@ -66,7 +69,11 @@ def under_way(images: int, seconds: float, report: Report | None) -> str:
         parts.append(f"{lasting(((total or 0) - images) / rate)} left")
     else:
         parts.append(lasting(seconds))
-    return ", ".join(parts)
+    source, least = plain(source), 12
+    while len(parts) > 2 and room is not None and min(cells(source), least) + 2 + cells(", ".join(parts)) > room:
+        parts.pop(-2)
+    text = ", ".join(parts)
+    return f"{source if room is None else shortened(source, max(room - cells(text) - 2, least))}: {text}"
 
 
 def _volume(report: Report) -> str:
@@ -284,7 +291,7 @@ def info_lines(facts: dict[str, Any], look: Look) -> Iterator[str]:
     unread = facts["unread"]
     theirs = "its mask, which is on another machine" if unread == 1 else "their masks, which are on other machines"
     held += f" ({unread:,} without {theirs})" if unread else ""
-    yield f"{plain(facts['path'])} ({facts['format']}): {held}"
+    yield from hanging("", f"{plain(facts['path'])} ({facts['format']}): {held}", look)
     rows = [("sizes", _listing(facts["sizes"])), ("labels", _listing(facts["labels"]))]
     if set(facts["splits"]) - {""}:
         rows.insert(1, ("splits", _listing({name or "none": n for name, n in facts["splits"].items()})))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Look", "cells", "columns", "hanging"]
+__all__ = ["Look", "cells", "columns", "hanging", "shortened"]
 
 STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
@@ -72,6 +72,17 @@ def _cut(word: str, width: int) -> list[str]:
             part, used = "", 0
         part, used = part + char, used + _cell(char)
     return [*parts, part]
+
+
+def shortened(text: str, width: int) -> str:
+    """The end of a text that has at most so many cells: of a path it says more than the beginning."""
+    if cells(text) <= width:
+        return text
+    used, start = 1, len(text)
+    while start and used + _cell(text[start - 1]) <= width:
+        start -= 1
+        used += _cell(text[start])
+    return f"…{text[start:]}"
 
 
 def hanging(head: str, text: str, look: Look, *, used: int | None = None) -> Iterator[str]:

@@ -26,6 +26,7 @@ from maskconv.errors import DataError, PngError
 from maskconv.finding import Finding, Note, Weight, Where
 from maskconv.model import MAX_PIXELS, PICTURE_SUFFIXES, Picture
 from maskconv.store import ZIP_ERRORS, read_whole, walk
+from maskconv.wording import quoted
 
 __all__ = [
     "MAX_PICTURE",
@@ -116,7 +117,7 @@ class PictureFolder:
         """Why `find` finds nothing, as a clause."""
         found = [] if split is not None else self._in_splits(name)
         several = f"the item has no split, and {' and '.join(found)} in {self.folder} are called so"
-        return several if found else f"there is no picture {name!r} in {self.folder}"
+        return several if found else f"there is no picture {quoted(name)} in {self.folder}"
 
     def _in_splits(self, name: str) -> list[str]:
         return self._at([place for split in _SPLITS for place in _places(split)], name)

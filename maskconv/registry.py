@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Literal, NamedTuple
 
 from maskconv.errors import FormatError, SourceError, UnknownFormatError
@@ -192,7 +193,7 @@ def _of_pictures(seen: Probe) -> Iterator[str]:
     if not suffixes or not suffixes <= PICTURE_SUFFIXES:
         return
     if seen.kind != "zip":
-        yield f"to annotate pictures: maskconv predict {seen.path} TARGET --model WEIGHTS"
+        yield f"to annotate pictures: maskconv predict {quote(str(seen.path))} TARGET --model WEIGHTS"
     if ".png" in suffixes:
         yield "if they are masks: --from mask-data with --from-label NAME, --from-colors FILE or --from-files suffix"
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from maskconv import registry
@@ -114,7 +115,11 @@ def _opened(
     path = paths[0]
     report.source_format = fmt.name
     if fmt.reader is None:
-        fix = f"check it with: maskconv validate {path}" if fmt.check else "name the data set that it was made of"
+        fix = (
+            f"check it with: maskconv validate {quote(str(path))}"
+            if fmt.check
+            else "name the data set that it was made of"
+        )
         text = f"this is {fmt.title}, which can be written but not read"
         if fmt.check:  # which takes a file by its name, whatever is in it
             text = f"this can be checked as {fmt.title}, but holds no annotations"

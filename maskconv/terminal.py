@@ -136,7 +136,8 @@ class Terminal:
                 now = time.perf_counter()
                 if now - drawn > REDRAWN:
                     drawn = now
-                    text.plain = f"{plain(source)}: {under_way(images, now - begin, self.report)}"
+                    room = live.console.width
+                    text.plain = under_way(source, images, now - begin, self.report, room)
                     live.refresh()
 
             live.refresh()

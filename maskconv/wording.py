@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["counted", "lasting", "plain", "size"]
+__all__ = ["counted", "lasting", "plain", "quoted", "size"]
 
 
 def plain(value: object) -> str:
     """A value as text that cannot steer a terminal: what does not print is shown as an escape."""
     text = str(value)
     return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def quoted(value: object) -> str:
+    """A name in quotes, as it is: backslashes are not doubled; what does not print is an escape."""
+    text = plain(value)
+    mark = '"' if "'" in text and '"' not in text else "'"
+    return f"{mark}{text}{mark}"
 
 
 def _visible(char: str) -> str:

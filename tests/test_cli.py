@@ -697,4 +697,50 @@ def test_what_a_person_who_waits_is_told(images, seconds, expected, written, say
     from maskconv.face import under_way
 
     report = maskconv.Report(images_expected=expected, bytes_written=written)
-    assert under_way(images, seconds, report) == says
+    assert under_way("a.zip", images, seconds, report) == f"a.zip: {says}"
+
+
+@pytest.mark.parametrize(
+    ("source", "room", "says"),
+    [
+        ("a.zip", 80, "a.zip: 1,200 of 4,000 images, 300 a second, 48.1 MB written, 9 s left"),
+        ("a.zip", 60, "a.zip: 1,200 of 4,000 images, 300 a second, 9 s left"),
+        ("a.zip", 40, "a.zip: 1,200 of 4,000 images, 9 s left"),
+        ("long/folder/of/exports.zip", 60, "…/exports.zip: 1,200 of 4,000 images, 300 a second, 9 s left"),
+        (
+            "long/folder/of/exports.zip",
+            80,
+            "…/of/exports.zip: 1,200 of 4,000 images, 300 a second, 48.1 MB written, 9 s left",
+        ),
+        ("年年年年年年年年年", 60, "…年年年年年年: 1,200 of 4,000 images, 300 a second, 9 s left"),
+    ],
+)
+def test_what_a_person_who_waits_is_told_fits(source, room, says):
+    from maskconv.face import under_way
+    from maskconv.layout import cells
+
+    report = maskconv.Report(images_expected=4000, bytes_written=48_100_000)
+    assert under_way(source, 1200, 4.0, report, room) == says
+    assert cells(says) <= room
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 103])
+def test_the_list_of_formats_and_a_set_s_facts_fit_narrow_terminals(run, here, monkeypatch, columns):
+    (here / "a rather long name.mcv").write_bytes((here / "a.mcv").read_bytes())
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for args in (["formats"], ["info", "a rather long name.mcv"]):
+        status, out, _ = run(*args)
+        assert status == 0 and max(map(len, out.splitlines())) <= columns
+    names = {line.split()[0] for line in run("formats")[1].partition("\n\n")[0].splitlines() if line[:1].islower()}
+    assert names == set(maskconv.registry.names()), "each stands at the beginning of a line"
+
+
+def test_a_hint_can_be_copied(run, here):
+    (here / "we ird").mkdir()
+    write_source(here / "we ird" / "[a].mcv", 3)
+    break_lines(here / "we ird" / "[a].mcv", 3, text="{}")
+    _, _, err = run("info", "we ird/[a].mcv")
+    assert "see maskconv validate 'we ird/[a].mcv'" in err
+    (here / "we ird" / "x.jpg").write_bytes(b"\xff\xd8\xff")
+    _, _, err = run("convert", "we ird/x.jpg", "b.mcv")
+    assert "maskconv predict 'we ird/x.jpg' TARGET" in err

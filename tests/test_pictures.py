@@ -151,6 +151,8 @@ def test_a_folder_of_splits_finds_pictures_by_the_items_split(tmp_path: Path) ->
     assert found("a") is None  # which of the two is not known
     assert "the item has no split, and images/train/a.jpg and images/val/a.jpg in" in folder.lacks("a")
     assert "there is no picture 'c' in" in folder.lacks("c")
+    assert r"there is no picture 'c\d' in" in folder.lacks(r"c\d"), "as it is, not as Python writes it"
+    assert """there is no picture "it's" in""" in folder.lacks("it's")
 
 
 def test_a_service_s_reference_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

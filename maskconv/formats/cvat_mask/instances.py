@@ -17,6 +17,7 @@ from maskconv.formats.cvat_mask.table import BLACK, UNDECLARED, VOID, VOID_INDEX
 from maskconv.model import Mask
 from maskconv.png import Kind, MaskPng
 from maskconv.runs import Ints, RunMap, Runs
+from maskconv.wording import quoted
 
 HIGHEST = 255  # the last instance index that CVAT's importer knows
 
@@ -317,7 +318,7 @@ def _note_background(found: Found, table: Table, where: Where, note: Note) -> No
     if count:
         name = table.names[table.background]
         number = counted(count, "instance")
-        text = f"{number} labelled {name!r}: kept, but CVAT refuses that (Label {name!r} is not registered)"
+        text = f"{number} labelled {quoted(name)}: kept, but CVAT refuses that (Label {quoted(name)} is not registered)"
         fix = "for an upload, give them another label, or make a label of that name in the task"
         note(Finding("cvat-background-instance", Weight.ERROR, text, where, count, "instances", fix))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from maskconv.finding import Finding, Note, Weight
 from maskconv.model import PICTURE_SUFFIXES
 from maskconv.store import Entry, Store, unsafe
+from maskconv.wording import quoted
 
 CLASS_FOLDERS = frozenset({"SegmentationClass", "SegmentationClassPNG"})
 OBJECT_FOLDERS = frozenset({"SegmentationObject", "SegmentationObjectPNG"})
@@ -108,7 +109,7 @@ def _picture(root: Root, rest: str, entry: Entry, store: Store, note: Note) -> N
         return
     if name in root.pictures:
         other = _base(root.pictures[name].name)
-        text = f"this picture and {other} differ only in the extension, and both belong to the item {name!r}"
+        text = f"this picture and {other} differ only in the extension, and both belong to the item {quoted(name)}"
         fix = "rename or remove one of them"
         note(Finding("cvat-picture-collision", Weight.ERROR, text, store.where(entry.name), fix=fix))
         return
@@ -127,7 +128,7 @@ def _mask(masks: dict[str, Entry], rest: str, entry: Entry, store: Store, note: 
         text = f"CVAT ignores masks named {suffix} without a word; it is read here"
         note(Finding("cvat-mask-suffix", Weight.DATA, text, where, fix="rename it to .png before an upload"))
     if name in masks:
-        text = f"this mask and {masks[name].name} belong to the same item {name!r}"
+        text = f"this mask and {masks[name].name} belong to the same item {quoted(name)}"
         note(Finding("cvat-item-collision", Weight.ERROR, text, where, fix="remove or rename one of them"))
         return
     masks[name] = entry
@@ -216,15 +217,13 @@ def _note_several(several: list[Listed], seen: dict[str, Listed], store: Store, 
     if again:
         first = again[0]
         other = _base(seen[first.name].member)
-        text = (
-            f"{counted(len(again), 'item')} in several lists, such as {first.name!r} in {other}, too; each is read once"
-        )
+        text = f"{counted(len(again), 'item')} in several lists, such as {quoted(first.name)} in {other}, too; each is read once"
         where = store.where(first.member).at(line=first.line)
         fix = "to CVAT each is an item for itself: for an upload, keep it in one list"
         note(Finding("cvat-split-several", Weight.INFO, text, where, len(again), "images", fix))
     twice = [listed for listed in several if listed.split == seen[listed.name].split]
     if twice:
-        text = f"{counted(len(twice), 'repeated line')}, such as {twice[0].name!r}; each item is read once"
+        text = f"{counted(len(twice), 'repeated line')}, such as {quoted(twice[0].name)}; each item is read once"
         where = store.where(twice[0].member).at(line=twice[0].line)
         note(Finding("cvat-list-twice", Weight.WARNING, text, where, len(twice), "lines", "remove the repeated lines"))
 
@@ -238,7 +237,7 @@ def _note_unlisted(root: Root, unlisted: list[str], store: Store, note: Note) ->
         note(Finding("cvat-no-lists", Weight.ERROR, text, store.where(root.path), len(unlisted), "images", fix))
         return
     count = counted(len(unlisted), "mask")
-    text = f"{count} in no list, such as {unlisted[0]!r}: CVAT ignores that without a word; it is read here"
+    text = f"{count} in no list, such as {quoted(unlisted[0])}: CVAT ignores that without a word; it is read here"
     fix = "for an upload, add them to a list in ImageSets/Segmentation"
     note(Finding("cvat-unlisted", Weight.DATA, text, store.where(root.path), len(unlisted), "images", fix))
 
@@ -254,12 +253,12 @@ def read_list(entry: Entry, store: Store, masks: set[str], note: Note) -> Iterat
         where = store.where(entry.name).at(line=number)
         name = _cleaned(line, masks)
         if reason := unsafe(name) or unsafe(line):
-            text = f"the item {line!r} {reason}; it is not followed"
+            text = f"the item {quoted(line)} {reason}; it is not followed"
             fix = "remove the line, or write the item's name relative to SegmentationClass"
             note(Finding("cvat-list-unsafe", Weight.ERROR, text, where, fix=fix))
             continue
         if name != line:
-            text = f"CVAT finds no masks or no frame for the item {line!r}; it is read as {name!r} here"
+            text = f"CVAT finds no masks or no frame for the item {quoted(line)}; it is read as {quoted(name)} here"
             note(Finding("cvat-list-line", Weight.DATA, text, where, fix=f"for an upload, write {name}"))
         yield Listed(name, split, entry.name, number)
 

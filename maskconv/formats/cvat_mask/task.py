@@ -36,7 +36,8 @@ def expects(probe: Probe) -> Expected | None:
         with _opened(probe) as file:
             task = _parse(file)
     except (ParseError, DefusedXmlException, *ZIP_ERRORS) as error:
-        text = f"this is no XML of CVAT ({error})"
+        why = "it holds XML entities, which are refused" if isinstance(error, DefusedXmlException) else error
+        text = f"this is no XML of CVAT ({why})"
         raise SourceError(
             text, where=where, code="cvat-xml", fix="export the task again: CVAT for images 1.1"
         ) from error

@@ -25,6 +25,7 @@ from maskconv.options import Options
 from maskconv.plugin import Layout, Piece, Target, Writer
 from maskconv.stage import Stage
 from maskconv.store import unsafe
+from maskconv.wording import quoted
 
 INDEX = "index.jsonl"
 DROPS = {  # shapes are what it draws, the index has the rest
@@ -85,7 +86,9 @@ class IsolatedWriter(Writer[Plan]):
         names = label_names(labels.names)
         for label, name in names.items():
             if label != name:
-                text = f"the label {label!r} is {name!r} in the names of files; the index has the label itself"
+                text = (
+                    f"the label {quoted(label)} is {quoted(name)} in the names of files; the index has the label itself"
+                )
                 note(Finding("isolated-label-name", Weight.INFO, text, unit="labels"))
         if self.options.background == "keep":
             text = "the objects stand in their surroundings: which pixels are theirs cannot be told from the target"
@@ -98,7 +101,9 @@ class IsolatedWriter(Writer[Plan]):
         path = item_path(image.name)
         key = folded(path)
         if path != image.name:
-            text = f"the item {image.name!r} is {path!r} in the names of files; the index has the name itself"
+            text = (
+                f"the item {quoted(image.name)} is {quoted(path)} in the names of files; the index has the name itself"
+            )
             note(Finding("isolated-item-name", Weight.INFO, text, unit="images"))
         if not image.annotations:
             return Piece(key=key)

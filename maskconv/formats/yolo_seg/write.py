@@ -18,6 +18,7 @@ from maskconv.pictures import PictureFolder, is_local, size_of
 from maskconv.plugin import Copy, Layout, Piece, Target, Writer
 from maskconv.stage import Stage
 from maskconv.store import unsafe
+from maskconv.wording import quoted
 
 __all__ = ["YoloSegWriter"]
 
@@ -156,7 +157,7 @@ def _check_name(name: str) -> None:
     if not reason and any(c in "\r\n" or "\ud800" <= c <= "\udfff" for c in name):
         reason = "holds a line break, or bytes that are no UTF-8"
     if reason:
-        raise DataError(f"the item name {name!r} {reason}", code="name-unsafe", fix="rename the item")
+        raise DataError(f"the item name {quoted(name)} {reason}", code="name-unsafe", fix="rename the item")
     if {"images", "labels"} <= set(name.split("/")[:-1]):
-        text = f"the item name {name!r} has a folder 'images' and one 'labels', and other names may have the same label file"
+        text = f"the item name {quoted(name)} has a folder 'images' and one 'labels', and other names may have the same label file"
         raise DataError(text, code="yolo-item-name", fix="rename the item, with --name '{stem}' or in the source")
