@@ -25,6 +25,7 @@ from maskconv.wording import counted
 __all__ = ["AXES", "Clip", "Clips", "FrameDecoder", "Key", "clip", "frames_of", "instances", "note_absent"]
 
 AXES = frozenset({"axial", "sagittal", "coronal"})
+_GOLDEN = 0.6180339887498949  # its multiples' fractions lie far apart, however many there are
 Tool = tuple[str, str]  # ("name" or "schemaId", text)
 Key = tuple[str, int]  # group, index
 
@@ -182,7 +183,7 @@ def _loaded(form: str, text: str, files: MaskFiles) -> Composite:
 def note_absent(source: Path, name: str, clips: Clips, keys: Collection[Key], files: MaskFiles, note: Note) -> None:
     """Says of the clips whose last frame is among ``keys`` which instances are on none of all their frames.
 
-    Frames that this process has not looked at are looked at now, the last ones first, until each colour was seen.
+    Frames that this process has not looked at are looked at now, far from each other, until each colour was seen.
     """
     for one in clips.good:
         if (one.group, max(one.frames)) not in keys:
@@ -198,11 +199,12 @@ def note_absent(source: Path, name: str, clips: Clips, keys: Collection[Key], fi
 def _absent(one: Clip, files: MaskFiles) -> list[Instance]:
     """The instances whose colour is on no frame; none where a frame cannot be had, which is told as such."""
     looks, wanted = one.looks, {each.color for each in one.instances}
-    for index in sorted(one.frames.keys() - looks.frames, reverse=True):
+    left = sorted(one.frames.keys() - looks.frames)
+    for i in sorted(range(len(left)), key=lambda i: i * _GOLDEN % 1):  # instances are there for a while
         if looks.failed or wanted <= looks.colors:
             break
         with suppress(DataError, RecordError):
-            _looked_at(one, index, files)
+            _looked_at(one, left[i], files)
     return [] if looks.failed else [each for each in one.instances if each.color not in looks.colors]
 
 
