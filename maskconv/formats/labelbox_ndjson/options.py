@@ -99,7 +99,7 @@ class WriteOptions(Options):
     )
     frames: Literal["pictures", "records"] = Field(
         default="pictures",
-        description="images of a sequence that are named <sequence>/frame_000001 by their number: pictures = each is a data "
+        description="images that are named <sequence>/frame_000001 by their number: pictures = each is a data "
         "row; records = those of a sequence are one mask record of the video or DICOM series, an instance for each track",
     )
     schema_ids: Table | None = Field(
