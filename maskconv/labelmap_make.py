@@ -16,7 +16,7 @@ from maskconv.labelmap_check import BACKGROUND, voc_color
 from maskconv.labelmap_fix import Fixed, fix
 from maskconv.model import Label, LabelMap
 from maskconv.plugin import Target
-from maskconv.sources import STDIN, head_of, reading, require_path, spooled
+from maskconv.sources import head_of, reading, require_path, spooled
 from maskconv.stage import Stage
 
 __all__ = [
@@ -118,8 +118,9 @@ def _is_text(path: Path) -> bool:
 
 def mended(file: str) -> Fixed:
     """A label map's file, mended. Raises SourceError."""
-    with spooled(file, Report()) as path:
-        return fix(_read(path), STDIN if path != Path(file) else file)
+    report = Report()
+    with spooled(file, report) as path:
+        return fix(_read(path), report.aliases.get(str(path), file))
 
 
 def made(file: str | None, names: str | None, kind: Setup | None) -> str:

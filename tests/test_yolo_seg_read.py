@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -545,13 +546,17 @@ def test_pictures_elsewhere(data: Path, tmp_path: Path) -> None:
     images, found = read(data, images=elsewhere)
     assert [(i.split, i.name, i.width) for i in found] == [("train", "a", 40), ("val", "b", 60)]
     assert images.report.findings == []
-    for split, name in (("train", "a"), ("val", "b")):
-        (elsewhere / split).mkdir()
-        (elsewhere / f"{name}.jpg").rename(elsewhere / split / f"{name}.jpg")
-    assert [(i.split, i.name, i.width) for i in read(data, images=elsewhere)[1]] == [
-        ("train", "a", 40),
-        ("val", "b", 60),
-    ]
+    for before, after in (("", "{}/"), ("{}/", "{}/images/"), ("{}/images/", "images/{}/")):
+        for split, name in (("train", "a"), ("val", "b")):
+            place = elsewhere / after.format(split)
+            place.mkdir(parents=True)
+            (elsewhere / before.format(split) / f"{name}.jpg").rename(place / f"{name}.jpg")
+            if "images" in before:
+                shutil.rmtree(elsewhere / split)
+        assert [(i.split, i.name, i.width) for i in read(data, images=elsewhere)[1]] == [
+            ("train", "a", 40),
+            ("val", "b", 60),
+        ]
     with pytest.raises(SourceError) as caught:
         read(data, images=tmp_path / "nowhere")
     assert str(caught.value) == f"{tmp_path / 'nowhere'}: there is no such folder; check --from-images"

@@ -67,4 +67,4 @@ def addressed(picture: Picture, row: Row, name: str) -> Picture:
 def find(folder: PictureFolder, row: Row, name: str) -> Picture | None:
     """The picture of a data row in a folder: by its keys, the item's name, or the last part of its address."""
     keys = (row.external_id, row.global_key, name, row.address.split("?")[0].rsplit("/", 1)[-1])
-    return next((found for key in keys if key and (found := folder.find(key)) is not None), None)
+    return next((found for key in keys if key and (found := folder.find(key, row.split)) is not None), None)

@@ -120,7 +120,8 @@ class YoloSegReader(Reader[Item, YoloHead]):
         home = root.by_rule if root.labels is None else None
         if root.split is None:
             return root._replace(images="", home=home, deep=True)
-        own = next((name for name in (root.split, f"images/{root.split}") if self._pictures.is_folder(name)), "")
+        places = (f"{root.split}/images", root.split, f"images/{root.split}")
+        own = next((place for place in places if self._pictures.is_folder(place)), "")
         return root._replace(images=own, home=home, rest=bool(own))
 
     # -- units -----------------------------------------------------------------------------------------------------
