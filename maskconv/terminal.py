@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -25,6 +26,7 @@ __all__ = ["Stopped", "Terminal"]
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 REDRAWN = 0.1  # seconds between two looks at the progress
 BUG = "this is a bug in maskconv, run again with --debug and report it"
 
@@ -157,7 +159,7 @@ class Terminal:
                 sys.stdout.flush()
                 return status
         except BrokenPipeError:  # whoever read the output has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _drop_output()
             return 1
         except (Exception, Stopped, click.exceptions.Abort) as error:  # noqa: BLE001
             return self._failed(error)
@@ -175,12 +177,22 @@ class Terminal:
             for line in "".join(traceback.format_exception(error)).rstrip().split("\n"):
                 self.line(plain(line), err=True)
         report = getattr(error, "report", None) or self.report
-        if self.json:
-            found = report.to_dict() if report is not None else {}
-            self.document({"ok": False, **found, "error": facts})
-        else:
+        if not (self.json and self._documented(facts, report)):
             self._show_failure(facts["kind"], text, report)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         return status
+
+    def _documented(self, facts: dict[str, Any], report: Report | None) -> bool:
+        """Print the failure as JSON; whether that could be done."""
+        found = report.to_dict() if report is not None else {}
+        try:
+            self.document({"ok": False, **found, "error": facts})
+        except OSError:
+            return False
+        return True
 
     def _show_failure(self, kind: str, text: str, report: Report | None) -> None:
         from maskconv import face
@@ -205,6 +217,9 @@ class Terminal:
             kept = f"; {self._state()}" if self.report is not None and self.report.resumable else ""
             facts, text, _ = _told(error, error.code, f"{error}{kept}", 1)
             return facts | _parts(error), text, 2 if isinstance(error, UsageError) else 1
+        if isinstance(error, OSError) and error.errno in FULL:
+            text = f"standard output or a temporary file cannot be written ({error.strerror}); make room, or choose another place"
+            return _told(error, "target-unwritable", text, 1)
         return _told(error, "internal", f"internal error: {type(error).__name__}: {error}; {BUG}", 1)
 
     def _state(self) -> str:
@@ -213,6 +228,11 @@ class Terminal:
         if self.report is not None and self.report.resumable:
             return "what is done is kept, run it again with --resume to go on"
         return "nothing was written"
+
+
+def _drop_output() -> None:
+    """What is left to write to standard output goes nowhere, lest Python complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _told(error: BaseException, code: str, text: str, status: int) -> tuple[dict[str, Any], str, int]:

@@ -489,7 +489,7 @@ def test_a_png_holds_no_stack(tmp_path: Path) -> None:
 
 
 def test_an_unknown_size_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(MaskconvError, match="masks need the picture's size.*maskconv formats NAME"):
+    with pytest.raises(MaskconvError, match=r"masks need the picture's size.*maskconv formats NAME"):
         shape = Box(x=1, y=1, width=2, height=2)
         written(tmp_path / "out", AnnotatedImage(name="a", annotations=(Annotation(label="cat", shape=shape),)))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -185,3 +187,58 @@ def test_what_is_neither_file_folder_nor_pipe(tmp_path: Path) -> None:
         listening.bind(str(tmp_path / "socket"))
     with pytest.raises(SourceError, match="is a pipe or a device, and not read here; save it to a file"):
         maskconv.validate(tmp_path / "socket")
+
+
+# -- standard output, and Ctrl-C -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A device of our own that is full, as /dev/full."""
+    try:
+        os.mknod(tmp_path / "full", 0o666 | stat.S_IFCHR, os.makedev(1, 7))
+        with open(tmp_path / "full", "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            file.write(b"x")
+    except OSError:
+        pytest.skip("no device can be made here")
+    return tmp_path / "full"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["info", "a.zip"],
+        ["info", "a.zip", "--json"],
+        ["validate", "a.zip"],
+        ["validate", "a.zip", "--json"],
+        ["formats"],
+        ["formats", "--json"],
+        ["formats", "mcv"],
+        ["labelmap", "--from-names", "a,b"],
+        ["convert", "a.zip", "-", "--to", "mcv"],
+        ["convert", "a.zip", "o.mcv"],
+        ["info", "none", "--json"],
+        ["--help"],
+    ],
+)
+def test_standard_output_that_is_full(tmp_path: Path, full: Path, args: list[str]) -> None:
+    os.link(STREET, tmp_path / "a.zip")
+    with open(full, "wb", buffering=0) as file:
+        done = run(tmp_path, *args, stdout=file)
+    assert done.returncode == 1
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    missing = "none: there is no such file" in told
+    assert missing == (args[1:2] == ["none"]) and (missing or "(No space left on device)" in told)
+
+
+def test_ctrl_c_before_the_run_begins(tmp_path: Path) -> None:
+    """While click is being imported: a module of that name that waits stands for the moment."""
+    (tmp_path / "click.py").write_text("print('now', flush=True)\nimport time\ntime.sleep(60)\n")
+    call = [sys.executable, "-m", "maskconv", "formats"]
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(call, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"now\n"
+        running.send_signal(signal.SIGINT)
+        err = running.communicate()[1]
+    assert (running.returncode, err) == (130, b"error: stopped by Ctrl-C; nothing was written\n")
