@@ -5,13 +5,16 @@ A page holds blocks, ``<!-- NAME ARGUMENT -->`` to ``<!-- /NAME -->``; what stan
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
+import maskconv
 from maskconv import catalogue, errors, registry
 from maskconv.cli import cli
 from maskconv.model import Feature
@@ -101,6 +104,14 @@ def command_help(_: Path, name: str) -> str:
     return f"```text\n{context.get_help().rstrip()}\n```"
 
 
+def signature(_: Path, name: str) -> str:
+    """How a public function is called."""
+    told = inspect.signature(getattr(maskconv, name), eval_str=False)
+    plain = [one.replace(annotation=one.empty) for one in told.parameters.values()]
+    call = str(told.replace(parameters=plain, return_annotation=told.empty))
+    return "```text\n" + textwrap.fill(f"{name}{call}", 110, subsequent_indent=" " * (len(name) + 1)) + "\n```"
+
+
 def session(_: Path, name: str) -> str:
     """A transcript of tests/commands, which a test runs, as a terminal of 80 columns shows it."""
     text = (ROOT / "tests" / "commands" / f"{name}.txt").read_text(encoding="utf-8")
@@ -135,6 +146,7 @@ BLOCKS: dict[str, Callable[[Path, str], str]] = {
     "losses": losses,
     "options": options,
     "session": session,
+    "signature": signature,
 }
 
 

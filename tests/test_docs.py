@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import maskconv
 from maskconv import registry
 from maskconv.cli import cli
 from maskconv.plugin import LOSSES
@@ -184,6 +186,20 @@ def test_python_examples_run(tmp_path, monkeypatch):
     names = {}
     for example in fences(DOCS / "python.md", "python"):
         exec(compile(example, "docs/python.md", "exec"), names)
+
+
+@pytest.mark.parametrize("name", ["convert", "validate", "open_reader", "open_writer"])
+def test_signatures_are_told(name):
+    """They are generated, so they are whole."""
+    assert name in blocks(DOCS / "python.md", "signature")
+    for parameter in inspect.signature(getattr(maskconv, name)).parameters:
+        assert parameter in generate.signature(DOCS, name)
+
+
+def test_each_parameter_of_convert_is_explained():
+    text = generate.BLOCK.sub("", (DOCS / "python.md").read_text())
+    explained = set(re.findall(r"`(\w+)[`=]", text))
+    assert set(inspect.signature(maskconv.convert).parameters) <= explained
 
 
 def test_the_readme_example_runs(tmp_path, monkeypatch):
