@@ -661,7 +661,7 @@ def terminal_output(args, env, columns):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pseudo terminals")
-@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("columns", [60, 80, 140])
 def test_a_terminal_gets_colour_and_lines_that_fit(here, columns):
     break_lines(here / "a.mcv", 2, 4, text="{}")
     shown = terminal_output(["validate", "a.mcv"], {}, columns)
@@ -676,6 +676,9 @@ def test_a_terminal_sees_progress_and_a_pipe_does_not(here):
     write_source(here / "big.mcv", 5000, name="item {:06}")
     shown = terminal_output(["convert", "big.mcv", "b.mcv", "--jobs", "1"], {}, 80)
     assert "reading big.mcv" in shown and "images, " in shown and " a second" in shown
+    narrow = click.unstyle(terminal_output(["convert", "big.mcv", "n.mcv", "--jobs", "1"], {}, 60)).replace("\r", "\n")
+    told = [line for line in narrow.splitlines() if " images, " in line and "->" not in line]
+    assert told and all(re.search(r", \d+ s( left)?$", line.rstrip()) for line in told), told
     quiet = terminal_output(["convert", "big.mcv", "c.mcv", "--quiet"], {}, 80)
     assert quiet == ""
     process = maskconv_process("convert", "big.mcv", "d.mcv")
