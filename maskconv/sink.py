@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskconv import limits, registry
+from maskconv._blame import blamed
 from maskconv._commit import parts
 from maskconv._dry import DryStage
 from maskconv._place import check_kind
@@ -50,10 +51,11 @@ class Encoder:
                 image = change.image(image, note)
             image = self._known(image, note)
             _check_size(image)
-            keeps = self.writer.keeps() | self.writer.holds(image)
-            for finding in image_losses(image, keeps, self.writer.spares):
-                note(finding)
-            piece = self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
+            with blamed(self.writer, Where(image=image.name)):
+                keeps = self.writer.keeps() | self.writer.holds(image)
+                for finding in image_losses(image, keeps, self.writer.spares):
+                    note(finding)
+                piece = self.writer.encode(image, self.plan, lambda finding: note(finding.at(image=image.name)))
         except DataError as error:
             note(as_finding(error).at(image=image.name))
             return None
@@ -103,14 +105,17 @@ class Sink:
         dry: bool = False,
     ) -> None:
         self.writer, self.report, self.target = writer, report, target
-        self.encode = Encoder(writer, writer.plan(labels, target, report.add), frozenset(labels.names))
+        with blamed(writer):
+            plan = writer.plan(labels, target, report.add)
+        self.encode = Encoder(writer, plan, frozenset(labels.names))
         report.extend(label_losses(labels, writer.keeps()))
         self._keys: dict[str, str] = {}
         self._stage: Stage | None = (
             DryStage(target) if dry else Stage(target, overwrite=overwrite, fingerprint=fingerprint, sources=sources)
         )
         try:
-            writer.begin(self._stage, self.encode.plan)
+            with blamed(writer):
+                writer.begin(self._stage, plan)
         except BaseException:
             self.abort()
             raise
@@ -157,7 +162,8 @@ class Sink:
                     self._stage.claim(path)
                 else:
                     self._stage.put(path, data)
-            self.writer.append(piece, self.report.add)
+            with blamed(self.writer, Where(image=piece.key)):
+                self.writer.append(piece, self.report.add)
         except DataError as error:
             return as_finding(error)
         self._note_windows(piece)
@@ -199,7 +205,8 @@ class Sink:
             text = "the source holds no images"
             report.add(Finding("source-empty", Weight.ERROR, text, fix="check that this is the right file or folder"))
         if not (report.failed and on_error == "fail"):
-            self.writer.finish(report.add)
+            with blamed(self.writer):
+                self.writer.finish(report.add)
         if report.failed and (on_error == "fail" or not report.images_written):
             raise _failure(report, on_error)
         if report.lossy and on_loss == "fail":

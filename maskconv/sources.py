@@ -15,6 +15,7 @@ from shlex import quote
 from typing import Any
 
 from maskconv import registry
+from maskconv._blame import blamed
 from maskconv.change import Change, check_known, fitting, unify
 from maskconv.errors import DataError, FormatError, MaskconvError, SourceError, UsageError
 from maskconv.finding import Note, Report, Where, as_finding
@@ -126,7 +127,7 @@ def _opened(
         raise FormatError(text, where=Where(path=str(path)), candidates=(fmt.name,), fix=fix)
     reader = fmt.reader(path, fmt.reader.Options.parse(options, fmt.name, "read"))
     reader.access, reader.sources = access, paths
-    with readable(path):
+    with readable(path), blamed(reader, Where(path=str(path))):
         reader.open()
     try:
         yield reader
@@ -151,7 +152,7 @@ def unreadable(path: Path, error: OSError) -> SourceError:
 
 def head_of(reader: Reader[Any, Any], note: Note) -> Head:
     """The reader's head; where that does not know all labels, all units are scanned for them."""
-    with readable(reader.source):
+    with readable(reader.source), blamed(reader, Where(path=str(reader.source))):
         head: Head = reader.head(note)
         if not head.complete:
             for unit in reader.units(lambda _: None):
@@ -160,14 +161,15 @@ def head_of(reader: Reader[Any, Any], note: Note) -> Head:
 
 
 def units_of(reader: Reader[Any, Any], note: Note) -> Iterator[Any]:
-    with readable(reader.source):
+    with readable(reader.source), blamed(reader, Where(path=str(reader.source))):
         yield from reader.units(note)
 
 
 def images_of(reader: Reader[Any, Any], unit: Any, head: Head, note: Note) -> Iterator[AnnotatedImage]:
     """A unit's images; what of it cannot be decoded or read is an error that is noted."""
     try:
-        yield from (reader.check if reader.checking else reader.decode)(unit, head, note)
+        with blamed(reader, Where(path=str(reader.source)), unit):
+            yield from (reader.check if reader.checking else reader.decode)(unit, head, note)
     except DataError as error:
         note(as_finding(error))
     except OSError as error:

@@ -405,8 +405,9 @@ def test_unit_that_cannot_be_read_is_one_error(tmp_path: Path, fake: Format) -> 
 def test_a_bug_in_a_format_is_not_hidden(tmp_path: Path, fake: Format, jobs: int) -> None:
     path = tmp_path / "a.fake"
     path.write_text("one bug two")
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(MaskconvError, match="failed at 'bug' with ZeroDivisionError") as caught:
         maskconv.convert(path, tmp_path / "x.mcv", jobs=jobs, workers="threads")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert [p.name for p in tmp_path.iterdir()] == ["a.fake"]
     assert Fake.closed.count("a.fake") >= 1
 

@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 
 import maskconv
-from maskconv.errors import ConversionError, DataError, SourceError, UsageError
+from maskconv import registry
+from maskconv.errors import ConversionError, DataError, MaskconvError, SourceError, UsageError
+from maskconv.formats import mcv
 from maskconv.model import AnnotatedImage, Annotation, Label, LabelMap, Mask
+from maskconv.plugin import Format, Piece
 
 STREET = Path(__file__).parents[1] / "fixtures" / "cvat-mask" / "street.zip"
 NO_UTF8 = os.fsdecode(b"\xff")
@@ -242,3 +245,77 @@ def test_ctrl_c_before_the_run_begins(tmp_path: Path) -> None:
         running.send_signal(signal.SIGINT)
         err = running.communicate()[1]
     assert (running.returncode, err) == (130, b"error: stopped by Ctrl-C; nothing was written\n")
+
+
+# -- other people's formats ------------------------------------------------------------------------------------------
+
+
+class Broken(mcv.McvWriter):
+    """Fails where it is told to."""
+
+    at = ""
+
+    def plan(self, *args: Any) -> LabelMap:
+        self._fail("plan")
+        return super().plan(*args)
+
+    def encode(self, *args: Any) -> Piece:
+        self._fail("encode")
+        return super().encode(*args)
+
+    def begin(self, *args: Any) -> None:
+        self._fail("begin")
+        super().begin(*args)
+
+    def append(self, *args: Any) -> None:
+        self._fail("append")
+        super().append(*args)
+
+    def finish(self, *args: Any) -> None:
+        self._fail("finish")
+        super().finish(*args)
+
+    def _fail(self, at: str) -> None:
+        if self.at == at:
+            raise KeyError(at)
+
+
+class BrokenReader(mcv.McvReader):
+    """The same."""
+
+    at = ""
+
+    def open(self) -> None:
+        Broken._fail(self, "open")  # type: ignore[arg-type]
+        super().open()
+
+    def head(self, *args: Any) -> Any:
+        Broken._fail(self, "head")  # type: ignore[arg-type]
+        return super().head(*args)
+
+    def units(self, *args: Any) -> Any:
+        Broken._fail(self, "units")  # type: ignore[arg-type]
+        yield from super().units(*args)
+
+    def decode(self, *args: Any) -> Any:
+        Broken._fail(self, "decode")  # type: ignore[arg-type]
+        yield from super().decode(*args)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("at", ["plan", "encode", "begin", "append", "finish", "open", "head", "units", "decode"])
+def test_what_a_plugin_raises_is_the_plugins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str, jobs: int
+) -> None:
+    toy = Format("toy", "Toy", (".toy",), sniff=lambda probe: False, reader=BrokenReader, writer=Broken)
+    monkeypatch.setattr(registry, "_plugins", lambda: {"toy": toy})
+    with maskconv.open_writer(tmp_path / "in.mcv", CARS) as writer:
+        writer.write(image("street/1"))
+    monkeypatch.setattr(Broken, "at", at)
+    monkeypatch.setattr(BrokenReader, "at", at)
+    with pytest.raises(MaskconvError, match=f"the format plugin 'toy' .* failed.* with KeyError: '{at}'") as caught:
+        maskconv.convert(tmp_path / "in.mcv", tmp_path / "out.toy", from_="toy", jobs=jobs)
+    assert caught.value.code == "plugin-failed" and "author" in caught.value.fix
+    if at in ("encode", "append"):
+        assert caught.value.where is not None and caught.value.where.image == "street/1"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mcv"]

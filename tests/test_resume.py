@@ -195,7 +195,7 @@ def test_data_errors_leave_nothing_to_resume(tmp_path: Path) -> None:
 
 
 def test_standard_input_cannot_be_resumed(tmp_path: Path) -> None:
-    with pytest.raises(maskconv.UsageError, match="standard input cannot be read again"):
+    with pytest.raises(maskconv.UsageError, match="standard input or a pipe cannot be read again"):
         maskconv.convert(["-", STREET], tmp_path / "a.mcv", resume=True)
 
 
