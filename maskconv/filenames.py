@@ -29,9 +29,14 @@ def no_text(name: str) -> str:
     """Why a file that is text cannot hold a name, in words; empty where it can. Bytes of no character are half surrogates."""
     try:
         name.encode()
+        return ""
     except UnicodeEncodeError:
+        pass
+    try:
+        name.encode("utf-8", "surrogateescape").decode()
+    except UnicodeError:
         return "holds bytes that are no UTF-8"
-    return ""
+    return "is UTF-8, which this locale is not (with LC_ALL=C.UTF-8 it can be read)"
 
 
 def as_text(value: str, flag: str) -> str:

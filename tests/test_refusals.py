@@ -94,6 +94,8 @@ def test_a_locale_without_utf_8(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = map(json.loads, (tmp_path / "out.ndjson").read_text("utf-8").splitlines())
     assert {row["dataRow"]["globalKey"].split("/")[0] for row in rows} == {"straße"}
+    done = run(tmp_path, "convert", str(STREET), "straße.ndjson", "--to-masks", "files", env=C_LOCALE)
+    assert done.returncode == 2 and "is UTF-8, which this locale is not (with LC_ALL=C.UTF-8" in done.stderr
 
 
 # -- calls that cannot be right --------------------------------------------------------------------------------------
