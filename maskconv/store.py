@@ -127,7 +127,7 @@ class FolderStore(Store):
 
     def _below(self, folder: Path, prefix: str, links: Links) -> Iterator[Entry]:
         """In the order of whole names, as a zip's members have it: "a.png" comes before "a/b.png"."""
-        for name, item in sorted((i.name + "/" * os.path.isdir(i), i) for i in self._listed(folder)):
+        for name, item in sorted((i.name + "/" * _is_folder(i), i) for i in self._listed(folder)):
             if not name.endswith("/"):
                 yield Entry(prefix + name, _size(item))
             elif self._deep and links.lead_on(folder / item.name):
@@ -186,6 +186,13 @@ class FolderStore(Store):
             text = f"is a link to {os.readlink(path)}, which is not there"
             fix = "fetch the file itself (git annex get, dvc pull), or remove the link"
         raise DataError(text, where=self.where(entry.name), code="member-unreadable", fix=fix)
+
+
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_dir()  # asks the system about links only
+    except OSError:  # links in a circle
+        return False
 
 
 def _size(item: os.DirEntry[str]) -> int:
