@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from maskconv.errors import SourceError
 from maskconv.finding import Where
 
-__all__ = ["MAX_DEPTH", "Links", "too_deep", "walk"]
+__all__ = ["MAX_DEPTH", "Links", "is_folder", "size_of", "too_deep", "walk"]
 
 MAX_DEPTH = 64  # folders in one another
 MAX_LINKS = 10_000  # to folders: links that lead to links are many more than they look
@@ -47,3 +49,20 @@ class Links:
 def too_deep(folder: Path) -> SourceError:
     text = f"lies deeper than {MAX_DEPTH} folders"
     return SourceError(text, where=Where(path=str(folder)), code="source-too-deep", fix="move the data set up")
+
+
+def is_folder(item: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
+    try:
+        return item.is_dir()  # asks the system about links only
+    except OSError:  # links in a circle
+        return False
+
+
+def size_of(item: os.DirEntry[str]) -> int:
+    """A regular file's bytes; -1 of what is none, such as a pipe or a link to nothing."""
+    with suppress(OSError):
+        facts = item.stat()
+        if stat.S_ISREG(facts.st_mode):
+            return facts.st_size
+    return -1

@@ -27,11 +27,8 @@ def folded(path: str) -> str:
 
 def no_text(name: str) -> str:
     """Why a file that is text cannot hold a name, in words; empty where it can. Bytes of no character are half surrogates."""
-    try:
-        name.encode()
+    if name.encode("utf-8", "ignore").decode() == name:
         return ""
-    except UnicodeEncodeError:
-        pass
     try:
         name.encode("utf-8", "surrogateescape").decode()
     except UnicodeError:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import lzma
 import os
-import stat
 import struct
 import threading
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from maskconv import limits
-from maskconv._walk import MAX_DEPTH, Links, too_deep, walk
+from maskconv._walk import MAX_DEPTH, Links, is_folder, size_of, too_deep, walk
 from maskconv.errors import DataError, SourceError
 from maskconv.finding import Where
 
@@ -127,9 +125,9 @@ class FolderStore(Store):
 
     def _below(self, folder: Path, prefix: str, links: Links) -> Iterator[Entry]:
         """In the order of whole names, as a zip's members have it: "a.png" comes before "a/b.png"."""
-        for name, item in sorted((i.name + "/" * _is_folder(i), i) for i in self._listed(folder)):
+        for name, item in sorted((i.name + "/" * is_folder(i), i) for i in self._listed(folder)):
             if not name.endswith("/"):
-                yield Entry(prefix + name, _size(item))
+                yield Entry(prefix + name, size_of(item))
             elif self._deep and links.lead_on(folder / item.name):
                 if prefix.count("/") >= MAX_DEPTH:
                     raise too_deep(folder)
@@ -186,21 +184,6 @@ class FolderStore(Store):
             text = f"is a link to {os.readlink(path)}, which is not there"
             fix = "fetch the file itself (git annex get, dvc pull), or remove the link"
         raise DataError(text, where=self.where(entry.name), code="member-unreadable", fix=fix)
-
-
-def _is_folder(item: os.DirEntry[str]) -> bool:
-    try:
-        return item.is_dir()  # asks the system about links only
-    except OSError:  # links in a circle
-        return False
-
-
-def _size(item: os.DirEntry[str]) -> int:
-    with suppress(OSError):
-        facts = item.stat()
-        if stat.S_ISREG(facts.st_mode):
-            return facts.st_size
-    return -1
 
 
 class ZipStore(Store):
