@@ -428,7 +428,9 @@ def test_sizes_from_pictures_of_the_rows_split(tmp_path: Path) -> None:
         Image.new("L", size).save(tmp_path / "pictures" / split / "a.png")
     box = v1_thing(bbox={"top": 1, "left": 2, "height": 3, "width": 4})
     for told, size in (("training", (8, 6)), ("Validation", (9, 7)), ("test", (None, None)), (None, (None, None))):
-        (image,), findings = read(write(tmp_path, v1("a.png", box) | {"Data Split": told}), images=tmp_path / "pictures")
+        (image,), findings = read(
+            write(tmp_path, v1("a.png", box) | {"Data Split": told}), images=tmp_path / "pictures"
+        )
         assert (image.width, image.height) == size
         assert codes(findings).count("labelbox-picture-missing") == (size[0] is None)
 

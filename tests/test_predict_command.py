@@ -283,6 +283,6 @@ def test_of_many_labels_twenty_are_shown() -> None:
 
 
 def test_a_slow_rate_is_told_with_its_fraction() -> None:
-    assert under_way(3, 8.0, None) == "3 images, 0.38 a second, 8 s"
-    assert under_way(99, 10.0, None) == "99 images, 10 a second, 10 s"
-    assert under_way(5, 1.0, None) == "5 images, 5 a second, 1 s"
+    assert under_way("a", 3, 8.0, None) == "a: 3 images, 0.38 a second, 8 s"
+    assert under_way("a", 99, 10.0, None) == "a: 99 images, 10 a second, 10 s"
+    assert under_way("a", 5, 1.0, None) == "a: 5 images, 5 a second, 1 s"
