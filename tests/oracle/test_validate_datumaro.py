@@ -37,8 +37,9 @@ REFUSED = {
     "labelmap-bom": "wrong color",
     "labelmap-encoding": "UnicodeDecodeError",
 }
-# Errors and losses that do not show in what is read of these pixels: both readers drop them, or no pixel has the label
-UNSEEN = {"cvat-class-only", "labelmap-duplicate-color", "labelmap-color-range"}
+# Errors and losses that do not show in what is read of these pixels: both readers drop them, no pixel has the label, or
+# CVAT refuses the label itself, which Datumaro reads
+UNSEEN = {"cvat-class-only", "labelmap-duplicate-color", "labelmap-color-range", "cvat-background-instance"}
 JPEG = ".jpg masks: ignored silently"
 MASKLESS = "object PNG missing: one mask per class, background included"
 
