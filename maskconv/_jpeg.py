@@ -8,21 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["damage", "header", "shown_size"]
+__all__ = ["damage", "header"]
 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # SOF0 to SOF15; the others are tables
 _ORIENTATION = 0x0112
-_TURNED = frozenset({5, 6, 7, 8})  # orientations that swap width and height
 _SEQUENTIAL = frozenset({0xC0, 0xC1})  # frames whose scans have all of a block's coefficients, in Huffman codes
 _GAP = bytes(64)  # 512 bits of one code, again and again
-
-
-def shown_size(data: bytes) -> tuple[int, int] | None:
-    """``(width, height)`` as a viewer shows it; None where these bytes do not tell it, or not plainly."""
-    if (found := header(data)) is None:
-        return None
-    width, height, orientation = found
-    return (height, width) if orientation in _TURNED else (width, height)
 
 
 def header(data: bytes) -> tuple[int, int, int] | None:
