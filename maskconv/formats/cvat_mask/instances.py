@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from maskconv import png, runs
 from maskconv.errors import DataError
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.formats.cvat_mask.layout import counted
 from maskconv.formats.cvat_mask.polluted import reason
 from maskconv.formats.cvat_mask.table import BLACK, UNDECLARED, VOID, VOID_INDEX, Codes, Table, color_text
 from maskconv.model import Mask
 from maskconv.png import Kind, MaskPng
 from maskconv.runs import Ints, RunMap, Runs
-from maskconv.wording import quoted
+from maskconv.wording import counted, quoted
 
 HIGHEST = 255  # the last instance index that CVAT's importer knows
 

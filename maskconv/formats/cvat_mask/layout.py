@@ -10,7 +10,7 @@ from typing import NamedTuple
 from maskconv.finding import Finding, Note, Weight
 from maskconv.model import PICTURE_SUFFIXES
 from maskconv.store import Entry, Store, unsafe
-from maskconv.wording import quoted
+from maskconv.wording import counted, quoted
 
 CLASS_FOLDERS = frozenset({"SegmentationClass", "SegmentationClassPNG"})
 OBJECT_FOLDERS = frozenset({"SegmentationObject", "SegmentationObjectPNG"})
@@ -160,10 +160,6 @@ def _note_places(layout: Layout, store: Store, note: Note) -> None:
             text = f"CVAT looks for masks in {folder.removesuffix('PNG')}, not in {folder}"
             where = store.where(posixpath.join(root.path, folder))
             note(Finding("cvat-folder-name", Weight.ERROR, text, where, fix="for an upload, rename the folder"))
-
-
-def counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' if count != 1 else ''}"
 
 
 def _some(names: Iterable[str]) -> str:

@@ -24,7 +24,7 @@ from maskconv.model import AnnotatedImage, Annotation, Encoded, LabelMap, Pictur
 from maskconv.options import Options
 from maskconv.plugin import Head, Reader
 from maskconv.store import Entry, Store, open_store
-from maskconv.wording import quoted
+from maskconv.wording import counted, quoted
 
 _BEGINNING = 1 << 16  # bytes of a picture that hold its header, mostly
 
@@ -190,7 +190,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
 
     def _note_empty(self, empty: _Count, note: Note) -> None:
         if empty.number:
-            count = layout.counted(empty.number, "listed image")
+            count = counted(empty.number, "listed image")
             text = f"{count} without masks, such as {quoted(empty.first)}: taken as without annotations"
             fix = "if they should have some, the export is incomplete"
             where = self._store.where("")
@@ -201,7 +201,7 @@ class CvatMaskReader(Reader[Item, CvatHead]):
             made = (
                 "each class is one instance" if self.options.objects == "class" else "connected parts are the instances"
             )
-            text = f"{layout.counted(lone.number, 'image')} without a mask in SegmentationObject, such as {quoted(lone.first)}: {made}"
+            text = f"{counted(lone.number, 'image')} without a mask in SegmentationObject, such as {quoted(lone.first)}: {made}"
             text += "; CVAT makes one of each class, background included"
             where, fix = self._store.where(""), "for an upload, convert it to cvat-mask"
             note(Finding("cvat-object-missing", Weight.DATA, text, where, lone.number, "images", fix))

@@ -11,9 +11,9 @@ import numpy as np
 from maskconv import runs
 from maskconv._opencv import opencv
 from maskconv.finding import Finding, Note, Weight
-from maskconv.formats.cvat_mask.layout import counted
 from maskconv.geometry import polygon_mask, shape_mask
 from maskconv.model import AnnotatedImage, Mask, PixelRule, Polygon
+from maskconv.wording import counted
 
 __all__ = ["as_polygons", "foresee"]
 
