@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Self, TypeVar
 
 from maskconv.finding import Finding, Note, Weight, Where
-from maskconv.model import AnnotatedImage, Annotation, Feature, LabelMap
+from maskconv.model import PICTURE_SUFFIXES, AnnotatedImage, Annotation, Feature, LabelMap
 from maskconv.options import Options as AnyOptions
 
 if TYPE_CHECKING:
@@ -242,13 +242,20 @@ class Probe:
     def suffix(self) -> str:
         return self.path.suffix.lower()
 
+    @property
+    def pictures(self) -> frozenset[str]:
+        """The suffixes of pictures that it is or holds; none where there is anything else."""
+        suffixes = {suffix for _, suffix in self.entries} if self.kind != "file" else {self.suffix}
+        return frozenset(suffixes) if suffixes <= PICTURE_SUFFIXES else frozenset()
+
 
 @dataclass(frozen=True)
 class Format:
     """One format: its names, how it is recognised, and its reader, writer or check.
 
     ``expects`` tells what a task, ontology or project of its platform expects, or None where a path is none.
-    ``explain`` says of a path that no format reads what it is, where it is near this format, and what to do; or None.
+    ``explain`` says of a path that no format reads what it is, where it is near this format, and what to do; or None. It may
+    leave out what it is: what several formats can do is told together.
     """
 
     name: str

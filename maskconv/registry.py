@@ -10,12 +10,10 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path, PurePosixPath
-from shlex import quote
 from typing import Literal, NamedTuple
 
 from maskconv.errors import FormatError, SourceError, UnknownFormatError
 from maskconv.finding import Where
-from maskconv.model import PICTURE_SUFFIXES
 from maskconv.options import nearest
 from maskconv.plugin import Format, Probe
 from maskconv.store import ZIP_ERRORS, walk
@@ -174,8 +172,8 @@ def sniff(path: Path, *, checking: bool = False) -> Format:
 def _unknown(seen: Probe, where: Where, *, checking: bool) -> FormatError:
     """What is said of a path that no format recognises."""
     text = f"no format recognises this {_looks(seen)}"
-    told = (fmt.explain(seen) for fmt in formats() if fmt.explain is not None)
-    known = next((pair for pair in told if pair is not None), None)
+    told = [pair for fmt in formats() if fmt.explain is not None and (pair := fmt.explain(seen)) is not None]
+    known = next((pair for pair in told if pair[0]), None)
     if known is not None:
         return FormatError(f"{text}: {known[0]}", where=where, fix=known[1])
     other = next((name for name, keys in OTHERS if keys <= seen.keys), None)
@@ -184,18 +182,7 @@ def _unknown(seen: Probe, where: Where, *, checking: bool) -> FormatError:
         return FormatError(text, where=where, fix=fix)
     readers = [f.name for f in formats() if f.reader is not None or (checking and f.check is not None)]
     known_better = f"if you know better, name it: --from {' | '.join(readers)}"
-    return FormatError(text, where=where, fix="; ".join(_of_pictures(seen)) or known_better)
-
-
-def _of_pictures(seen: Probe) -> Iterator[str]:
-    """What can be done with pictures and nothing else."""
-    suffixes = {suffix for _, suffix in seen.entries} if seen.kind != "file" else {seen.suffix}
-    if not suffixes or not suffixes <= PICTURE_SUFFIXES:
-        return
-    if seen.kind != "zip":
-        yield f"to annotate pictures: maskconv predict {quote(str(seen.path))} TARGET --model WEIGHTS"
-    if ".png" in suffixes:
-        yield "if they are masks: --from mask-data with --from-label NAME, --from-colors FILE or --from-files suffix"
+    return FormatError(text, where=where, fix="; ".join(fix for _, fix in told) or known_better)
 
 
 def probe(path: Path) -> Probe:

@@ -217,8 +217,8 @@ def test_what_can_be_done_with_pictures(tmp_path: Path) -> None:
     path = put(tmp_path / "in" / "a.jpg", b"\xff\xd8\xff").parent
     assert fix(path) == predict.format(path)
     picture = put(path / "sub" / "b.PNG", b"\x89PNG\r\n\x1a\n")
-    assert fix(path) == f"{predict.format(path)}; {masks}"
-    assert fix(picture) == f"{predict.format(picture)}; {masks}"
+    assert fix(path) == f"{masks}; {predict.format(path)}"
+    assert fix(picture) == f"{masks}; {predict.format(picture)}"
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         archive.writestr("b.png", b"")
     assert fix(tmp_path / "in.zip") == masks

@@ -25,6 +25,12 @@ def sniff(probe: Probe) -> bool:
     return tables and any(f"{folder}/".startswith(MASKS) and suffix == ".png" for folder, suffix in probe.entries)
 
 
+def explain(probe: Probe) -> tuple[str, str] | None:
+    """PNGs may be masks, which only their user knows."""
+    fix = "if they are masks: --from mask-data with --from-label NAME, --from-colors FILE or --from-files suffix"
+    return ("", fix) if ".png" in probe.pictures else None
+
+
 FORMAT = Format(
     name="mask-data",
     title="Masks as arrays (PNG, .npy, .npz) with a colours table",
@@ -32,4 +38,5 @@ FORMAT = Format(
     sniff=sniff,
     reader=MaskDataReader,
     writer=MaskDataWriter,
+    explain=explain,
 )
